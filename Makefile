@@ -1,0 +1,24 @@
+# Everything starts here: each target installs what it needs into .venv first.
+.PHONY: setup demo test check bench lock
+
+PYTHON ?= python3
+
+setup:
+	@PYTHON=$(PYTHON) ./install.sh
+
+demo: setup
+	.venv/bin/toolwright compare --quick --method A_baseline --method B4_coreset_random --output runs/quick
+
+test: setup
+	.venv/bin/python -m pytest --cov --cov-report=term
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: setup
+	.venv/bin/python -m bench
+
+lock:
+	.venv/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | grep -v -i -E '^(pip|setuptools|py-spy|toolwright|uv)\b' > requirements.lock

@@ -1,0 +1,134 @@
+"""`toolwright compare` and `toolwright report`: train methods side by side, and show what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from toolwright.types import Result
+
+SHOWN = {
+    "selection.top_1": "Top-1",
+    "selection.top_1/unseen_tools": "Top-1 unseen",
+    "timing.accuracy": "timing",
+    "calls.copied": "copied args",
+    "calls.exact": "exact calls",
+}
+
+
+def compare(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small pool, few steps, one seed: minutes on two cores.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Whole pool, three seeds.")] = False,
+    method: Annotated[list[str] | None, typer.Option(help="A method of the table; may be repeated. Default: all.")] = None,
+    model: Annotated[str, typer.Option(help="`nano`, a folder, or a hub id.")] = "nano",
+    data: Annotated[Path | None, typer.Option(help="Built data; default: built from the world into OUTPUT/data.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds instead of the profile's, such as 0,1,2.")] = None,
+    output: Annotated[Path, typer.Option(help="Where results, cells and the report go.")] = Path("runs/compare"),
+) -> None:
+    """Train methods at equal budgets, evaluate the adapters from disk, and write a report; finished cells are not repeated."""
+    from toolwright.comparison.grid import Grid, check_methods, rows_and_methods, run_grid
+    from toolwright.comparison.methods import METHODS, PROFILES
+    from toolwright.models.hub import resolve_model
+    from toolwright.report.page import write_report
+    from toolwright.types import InputError
+
+    if quick == full:
+        raise InputError(f"which size: got {'both --quick and --full' if quick else 'neither --quick nor --full'}; expected one of them")
+    profile_name = "quick" if quick else "full"
+    profile = PROFILES[profile_name]
+    chosen = method or list(METHODS)
+    check_methods(chosen)
+    resolve_model(model)
+    numbers = profile.seeds if seeds is None else _seeds(seeds)
+    dataset = _open_or_build(data, output)
+    cells = tuple(
+        _cell(row, seed, model, dataset, profile_name) for row in rows_and_methods(chosen) for seed in (numbers if row in METHODS else numbers[:1])
+    )
+    results = _with_progress(Grid(output, cells), run_grid)
+    page = write_report(output)
+    show(results)
+    typer.echo(f"report: {page}")
+    if any(result.status == "failed" for result in results):
+        for result in results:
+            if result.status == "failed":
+                typer.echo(f"failed: {result.method} seed {result.seed}: {result.error}", err=True)
+        raise typer.Exit(code=1)
+
+
+def report(folder: Annotated[Path, typer.Argument(help="The output folder of a comparison.")]) -> None:
+    """Draw a comparison's report again from its result files, without running anything."""
+    from toolwright.report.page import write_report
+
+    typer.echo(f"report: {write_report(folder)}")
+
+
+def _cell(row: str, seed: int, model: str, dataset: tuple[Path, str], profile_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from toolwright.comparison.cell import Cell
+    from toolwright.comparison.methods import PROFILES, TRAINING
+
+    return Cell(row, seed, model, str(dataset[0]), dataset[1], PROFILES[profile_name], TRAINING["nano" if model == "nano" else "mission"])
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    from toolwright.types import InputError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--seeds: got {text!r}; expected whole numbers separated by commas, such as 0,1,2") from error
+
+
+def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
+    from toolwright.data.build import build_data, open_data
+    from toolwright.world.load import load_domains
+
+    folder = data or output / "data"
+    if data is None and not (folder / "manifest.json").is_file():
+        typer.echo(f"building data from the world → {folder}", err=True)
+        build_data(load_domains(), folder)
+    return folder, open_data(folder).sha256
+
+
+def _with_progress(grid, run):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, int] = {}
+
+        def told(cell: str, stage: str, done: int, total: int) -> None:
+            name = f"{cell} · {stage}"
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)  # type: ignore[arg-type]
+
+        return run(grid, told)
+
+
+def show(results: list[Result]) -> None:
+    """Print the table of results."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title="percent, with 95 % intervals", title_style="dim", title_justify="left")
+    table.add_column("method")
+    table.add_column("seed", justify="right")
+    for title in SHOWN.values():
+        table.add_column(title, justify="right")
+    table.add_column("train s", justify="right")
+    for result in results:
+        if result.status == "failed":
+            table.add_row(result.method, str(result.seed), f"[red]failed: {result.error}"[:60])
+            continue
+        figures = []
+        for key in SHOWN:
+            metric = result.metrics.get(key)
+            figures.append("–" if metric is None else f"{100 * metric.value:.0f} [dim]{100 * metric.low:.0f}–{100 * metric.high:.0f}[/dim]")
+        table.add_row(result.method, str(result.seed), *figures, f"{result.seconds.get('train', 0):.0f}" if result.steps else "")
+    console.print(table)

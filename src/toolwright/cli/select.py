@@ -1,0 +1,44 @@
+"""`toolwright select`: which tools fit a request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def select(
+    query: Annotated[str, typer.Argument(help="What is asked, in plain words.")],
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    selector: Annotated[str, typer.Option(help="Which selector ranks the tools.")] = "keyword",
+    top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many tools to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Show the tools that fit a request best."""
+    from toolwright.selection import SELECTORS
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.types import InputError
+
+    if selector not in SELECTORS:
+        raise InputError(f"--selector: got {selector!r}; allowed: {', '.join(SELECTORS)}")
+    catalogue = read_catalog(tools)
+    selection = SELECTORS[selector]().fit(catalogue).select(query, top_k)
+    if as_json:
+        found = [{"name": tool.name, "score": round(tool.score, 4)} for tool in selection.tools]
+        typer.echo(json.dumps({"tools": found, "total_matches": selection.total_matches, "truncated": selection.truncated}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    described = {tool.name: " ".join(tool.description.split()) for tool in catalogue}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("score", justify="right")
+    table.add_column("tool", style="cyan", no_wrap=True)
+    table.add_column("description", no_wrap=True, overflow="ellipsis")
+    for tool in selection.tools:
+        table.add_row(f"{tool.score:.2f}", tool.name, described[tool.name])
+    console = Console()
+    console.print(table if selection.tools else "No tool shares a word with the request.")
+    console.print(f"[dim]{selection.total_matches} of {len(catalogue)} tools match[/dim]", highlight=False)

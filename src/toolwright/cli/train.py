@@ -1,0 +1,74 @@
+"""`toolwright train`: train models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Train models.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Train models."""
+
+
+@app.command()
+def nano(
+    overrides: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as tokens=1000000.")] = None,
+    out: Annotated[Path, typer.Option(help="Where checkpoints, the log and the model go.")] = Path("runs/nano"),
+) -> None:
+    """Pre-train the small base model; cut off, it goes on from its last checkpoint."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from toolwright.training.nano import NanoSettings, train_nano
+
+    settings = NanoSettings(**read_settings(overrides or [], NanoSettings))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("nano", total=settings.steps)
+        folder = train_nano(settings, out, lambda done, total, what: bars.update(task, completed=done, total=total, description=f"nano · {what}"))
+    typer.echo(f"model: {folder}")
+
+
+def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
+    """Settings from recipe files and `key=value` words, later ones over earlier; keys and types are those of the dataclass `kind`."""
+    from dataclasses import fields
+
+    import yaml
+
+    from toolwright.types import InputError
+
+    allowed = {field.name: str(field.type) for field in fields(kind)}
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        if "=" in argument:
+            key, _, text = argument.partition("=")
+            found, where = {key: yaml.safe_load(text)}, argument
+        else:
+            path = Path(argument)
+            if not path.is_file():
+                raise InputError(f"{argument}: no such recipe file, and no key=value")
+            found, where = yaml.safe_load(path.read_text(encoding="utf-8")) or {}, argument
+        for key, value in found.items():
+            if key not in allowed:
+                raise InputError(f"{where}: unknown setting {key!r}; allowed: {', '.join(allowed)}")
+            if isinstance(value, str) and allowed[key] == "float":
+                value = _number(value, where)  # YAML reads 1e-3 as text
+            types = {"int": int, "float": (int, float), "str": str, "bool": bool}
+            if not isinstance(value, types.get(allowed[key], object)):  # type: ignore[arg-type]
+                raise InputError(f"{where}: {key} is {value!r}; expected {allowed[key]}")
+            values[key] = value
+    return values
+
+
+def _number(text: str, where: str) -> float:
+    from toolwright.types import InputError
+
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"{where}: got {text!r}; expected a number") from error

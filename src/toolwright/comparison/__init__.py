@@ -1,0 +1,1 @@
+"""Comparison of training methods, cell by cell."""

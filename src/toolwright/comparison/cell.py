@@ -1,0 +1,200 @@
+"""One cell: one method with one seed, trained and evaluated in a process of its own.
+
+`python -m toolwright.comparison.cell FOLDER` reads `FOLDER/cell.json` and leaves `FOLDER/result.json`. Whatever it had finished before it was cut off
+(checkpoints, the adapter, the evaluation of a task) is not done again. What goes wrong in training or evaluation is the cell's result, a row
+`status: failed` with its error; wrong input was refused before any cell began. The process ends with the one that started it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from toolwright.comparison.methods import METHODS, Profile
+from toolwright.types import Metric, Result, sha256_of_files, write_text
+
+LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
+TASKS = ("selection", "timing", "calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Everything that determines a cell's result."""
+
+    method: str
+    seed: int
+    model: str
+    data: str
+    data_sha256: str
+    profile: Profile
+    training: dict[str, Any]  # settings of `SFTSettings` beyond those of the profile
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}-s{self.seed}"
+
+    @classmethod
+    def load(cls, path: Path) -> Cell:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**value, "profile": Profile(**{**value["profile"], "seeds": tuple(value["profile"]["seeds"])})})
+
+
+def run_cell(folder: Path) -> Result:
+    """Train and evaluate the cell of this folder, or return its finished result."""
+    finished = folder / "result.json"
+    if finished.is_file():
+        return Result.model_validate_json(finished.read_text(encoding="utf-8"))
+    cell = Cell.load(folder / "cell.json")
+    try:
+        result = _measure(cell, folder)
+    except Exception as error:  # noqa: BLE001  a failed run is a failed row, with its error; nothing is put in its place
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        result = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=message, data_sha256=cell.data_sha256)
+    write_text(finished, result.model_dump_json())
+    return result
+
+
+def _measure(cell: Cell, folder: Path) -> Result:
+    import torch
+
+    from toolwright.data.build import open_data
+    from toolwright.evaluation.baselines import Majority, Oracle, Uniform
+    from toolwright.evaluation.models import ModelPredictor, Predictor
+    from toolwright.models.local import load_model
+    from toolwright.training.sft import AgentSFTTrainer, SFTSettings
+
+    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    seconds = {"load": 0.0, "select": 0.0, "train": 0.0, "evaluate": 0.0}
+    cost = {"steps": 0, "samples": 0, "tokens": 0}
+    adapter_sha = ""
+    start = time.perf_counter()
+    data = open_data(Path(cell.data))
+    if data.sha256 != cell.data_sha256:
+        raise ValueError(f"the data in {cell.data} changed: {data.sha256} instead of {cell.data_sha256}")
+    predictor: Predictor
+    if cell.method in METHODS:
+        from toolwright.coreset import STRATEGIES
+
+        pool = data.dialogues("train")
+        pool = [pool[i] for i in sorted(random.Random(f"pool/{cell.seed}").sample(range(len(pool)), min(cell.profile.pool, len(pool))))]
+        seconds["load"] = time.perf_counter() - start
+        start = time.perf_counter()
+        chosen = list(range(len(pool)))
+        if strategy := METHODS[cell.method].coreset:
+            chosen = STRATEGIES[strategy](pool, min(cell.profile.keep, len(pool)), seed=cell.seed)
+        seconds["select"] = time.perf_counter() - start
+        write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
+        profile = cell.profile
+        settings = SFTSettings(
+            model=cell.model,
+            seed=cell.seed,
+            steps=profile.steps,
+            rows_per_step=profile.rows_per_step,
+            max_length=profile.max_length,
+            checkpoint_steps=profile.checkpoint_steps,
+            **cell.training,
+        )
+        trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train(
+            [pool[i] for i in chosen], data.tools
+        )
+        seconds["train"] = trained.seconds
+        cost = {"steps": trained.steps, "samples": trained.samples, "tokens": trained.tokens}
+        adapter_sha = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
+        if adapter_sha != trained.sha256:
+            raise ValueError(f"the adapter on disk is {adapter_sha[:12]}, but training wrote {trained.sha256[:12]}")
+        predictor = ModelPredictor(load_model(cell.model, trained.adapter))
+    elif cell.method == "base":
+        predictor = ModelPredictor(load_model(cell.model))
+        seconds["load"] = time.perf_counter() - start
+    else:
+        rows: dict[str, Callable[[], Predictor]] = {"random": lambda: Uniform(cell.seed), "majority": lambda: Majority(data), "oracle": Oracle}
+        predictor = rows[cell.method]()
+    start = time.perf_counter()
+    metrics = _evaluate(predictor, data, cell, folder)
+    seconds["evaluate"] = time.perf_counter() - start
+    peak = {"rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    if torch.cuda.is_available():
+        peak["gpu"] = torch.cuda.max_memory_allocated()
+    return Result(
+        method=cell.method,
+        seed=cell.seed,
+        model=cell.model,
+        status="done",
+        data_sha256=cell.data_sha256,
+        adapter_sha256=adapter_sha,
+        metrics=metrics,
+        seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        peak_memory_bytes=peak,
+        versions={name: version(name) for name in LIBRARIES},
+        **cost,
+    )
+
+
+def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> dict[str, Metric]:
+    """The metrics of every task; a task that was measured before is read from its file."""
+    from toolwright.evaluation.tasks import EVALUATIONS
+
+    metrics: dict[str, Metric] = {}
+    for task in TASKS:
+        stored = folder / f"evaluated_{task}.json"
+        if not stored.is_file():
+            found, cases = EVALUATIONS[task](predictor, data, cell.profile.test_items, _told)
+            text = json.dumps({"metrics": {key: metric.model_dump() for key, metric in found.items()}, "examples": cases}, ensure_ascii=False)
+            write_text(stored, text)
+        value = json.loads(stored.read_text(encoding="utf-8"))
+        metrics |= {key: Metric.model_validate(metric) for key, metric in value["metrics"].items()}
+    return metrics
+
+
+def _told(items: Sequence[Any], what: str) -> Iterable[Any]:
+    for i, item in enumerate(items):
+        report_progress(what, i, len(items))
+        yield item
+    report_progress(what, len(items), len(items))
+
+
+def report_progress(stage: str, done: int, total: int) -> None:
+    """One line for the process that started this one."""
+    print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+
+
+def _end_with_parent() -> None:
+    """Stop when the parent is gone: its end of our standard input closes."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def write_cell(cell: Cell, folder: Path) -> None:
+    """Put a cell's description into its folder."""
+    write_text(folder / "cell.json", json.dumps(asdict(cell), sort_keys=True))
+
+
+def main() -> None:
+    """Run the cell named on the command line, alone in its folder."""
+    folder = Path(sys.argv[1])
+    _end_with_parent()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of an earlier, killed run may still be ending
+        result = run_cell(folder)
+    sys.exit(0 if result.status == "done" else 1)
+
+
+if __name__ == "__main__":
+    main()

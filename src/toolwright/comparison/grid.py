@@ -1,0 +1,101 @@
+"""The grid of cells: each method with each seed in a worker process, one result line a cell.
+
+Finished cells are never run again; an interrupted one goes on from its checkpoint; a failed one is a row of its own, is tried again by the next run, and does
+not stop the others. A cell is finished only for the same model, data and budget: anything else is another comparison and wants another folder.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolwright.comparison.cell import Cell, write_cell
+from toolwright.comparison.methods import METHODS, ROWS
+from toolwright.types import InputError, Result, write_text
+
+Progress = Callable[[str, str, int, int], None]  # cell, stage, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All cells of a comparison, and the folder they live in."""
+
+    output: Path
+    cells: tuple[Cell, ...]
+
+    def folder(self, cell: Cell) -> Path:
+        return self.output / "cells" / cell.name
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Raise `InputError` for a method that is not in the table."""
+    for method in methods:
+        if method not in METHODS:
+            raise InputError(f"--method: got {method!r}; allowed: {', '.join(METHODS)}")
+
+
+def prepare(grid: Grid) -> list[Cell]:
+    """Lay out the folders; returns the cells still to run. Raises `InputError` where a folder holds a cell of another comparison."""
+    todo = []
+    for cell in grid.cells:
+        folder = grid.folder(cell)
+        folder.mkdir(parents=True, exist_ok=True)
+        description = folder / "cell.json"
+        if description.is_file() and Cell.load(description) != cell:
+            raise InputError(f"{folder}: holds this cell with another model, data or budget; choose another --output or remove the folder")
+        write_cell(cell, folder)
+        result = _result(folder)
+        if result is not None and result.status == "failed":
+            (folder / "result.json").unlink()
+        if result is None or result.status == "failed":
+            todo.append(cell)
+    return todo
+
+
+def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: None) -> list[Result]:
+    """Run what is not finished, one cell after the other, and write `results.jsonl` after each."""
+    todo = prepare(grid)
+    write_results(grid)
+    for cell in todo:
+        _run(cell, grid.folder(cell), progress)
+        write_results(grid)
+    return write_results(grid)
+
+
+def write_results(grid: Grid) -> list[Result]:
+    """`results.jsonl` from the cells that have ended, in the order of the table."""
+    results = [result for cell in grid.cells if (result := _result(grid.folder(cell))) is not None]
+    write_text(grid.output / "results.jsonl", "".join(result.model_dump_json() + "\n" for result in results))
+    return results
+
+
+def _run(cell: Cell, folder: Path, progress: Progress) -> None:
+    """Run one cell in a process of its own; one that dies without a result leaves a failed row."""
+    with (folder / "stderr.log").open("ab") as errors:
+        command = [sys.executable, "-m", "toolwright.comparison.cell", str(folder)]
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert worker.stdout is not None
+        for line in worker.stdout:
+            if line.startswith('{"stage"'):
+                told = json.loads(line)
+                progress(cell.name, told["stage"], told["done"], told["total"])
+        code = worker.wait()
+    if _result(folder) is None:
+        tail = (folder / "stderr.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [""]
+        error = f"the worker ended with code {code} before it had a result; {tail[0][:300]}"
+        failed = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=error, data_sha256=cell.data_sha256)
+        write_text(folder / "result.json", failed.model_dump_json())
+
+
+def _result(folder: Path) -> Result | None:
+    path = folder / "result.json"
+    return Result.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def rows_and_methods(methods: Sequence[str]) -> list[str]:
+    """The rows beside the methods first, so that a report has something to compare with as soon as a method ends."""
+    return [*ROWS, *methods]

@@ -1,0 +1,101 @@
+"""`toolwright data build`: every file of the data, the same bytes for the same seed and domains, and a manifest with their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from toolwright.data.agent_benchmark import build_split
+from toolwright.data.agent_sft import build_dialogues
+from toolwright.tools.catalog import write_catalog
+from toolwright.types import (
+    JSON,
+    CallExample,
+    Dialogue,
+    InputError,
+    SelectionExample,
+    Split,
+    TimingExample,
+    Tool,
+    read_records,
+    write_records,
+    write_text,
+)
+from toolwright.world.engine import World
+from toolwright.world.spec import Domain
+
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+FILLS: dict[Split, int] = {"train": 4, "dev": 2, "test": 3}  # how often each sentence frame is filled from the world's rows
+DIALOGUES: dict[Split, int] = {"train": 4000, "dev": 500}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A built data directory, opened."""
+
+    directory: Path
+    tools: dict[str, Tool]
+    sha256: str
+
+    def dialogues(self, split: Split) -> list[Dialogue]:
+        return read_records(self.directory / "agent_sft" / f"{split}.jsonl", Dialogue)
+
+    def selection(self, split: Split) -> list[SelectionExample]:
+        return read_records(self.directory / "agent_benchmark" / "selection" / f"{split}.jsonl", SelectionExample)
+
+    def timing(self, split: Split) -> list[TimingExample]:
+        return read_records(self.directory / "agent_benchmark" / "timing" / f"{split}.jsonl", TimingExample)
+
+    def calls(self, split: Split) -> list[CallExample]:
+        return read_records(self.directory / "agent_benchmark" / "calls" / f"{split}.jsonl", CallExample)
+
+
+def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
+    """Write all files under `out` and return the manifest.
+
+    Foundation domains lend tools to the catalogue and stand in no benchmark: what is trained and tested comes from the other domains.
+    """
+    world = World(domains, seed)
+    spoken = [domain for domain in domains if domain.part != "foundation"]
+    if not spoken:
+        raise InputError("every domain is a foundation domain; at least one other is needed to test on")
+    write_catalog(out / "agent_tools.jsonl", world.tools.values())
+    for split in SPLITS:
+        benchmark = build_split(spoken, world, split, FILLS[split], seed)
+        for task, examples in (("selection", benchmark.selection), ("timing", benchmark.timing), ("calls", benchmark.calls)):
+            write_records(out / "agent_benchmark" / task / f"{split}.jsonl", examples)
+    for split, count in DIALOGUES.items():
+        write_records(out / "agent_sft" / f"{split}.jsonl", build_dialogues(spoken, world, split, count, seed))
+    files = {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.rglob("*.jsonl"))}
+    manifest: JSON = {
+        "seed": seed,
+        "domains": {domain.domain: domain.part for domain in domains},
+        "files": files,
+        "sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        "versions": {"toolwright": version("toolwright"), "faker": version("faker"), "python": sys.version.split()[0]},
+    }
+    write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def open_data(directory: Path) -> Dataset:
+    """Open what `build_data` wrote; a file that is missing or changed since raises `InputError`."""
+    from toolwright.tools.catalog import read_catalog
+
+    path = directory / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"{directory}: holds no manifest.json; `toolwright data build --out {directory}` makes the data")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    for name, digest in manifest["files"].items():
+        file = directory / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            raise InputError(
+                f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`"
+            )
+    tools = {tool.name: tool for tool in read_catalog(directory / "agent_tools.jsonl")}
+    return Dataset(directory, tools, manifest["sha256"])

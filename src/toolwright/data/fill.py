@@ -1,0 +1,123 @@
+"""From what a domain file says people say to concrete sentences: slots filled from the world's own rows, with the arguments they imply."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from toolwright.types import JSON, ToolCall
+from toolwright.world.engine import CallResult, World
+from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
+from toolwright.world.tables import make_value
+
+ATTEMPTS = 30  # rows tried until the call runs in the world
+NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+
+
+class UnfillableError(RuntimeError):
+    """No row of the world makes a saying into a call that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A saying made concrete: its turns (user first and last), and what each slot was filled with."""
+
+    turns: tuple[str, ...]
+    shown: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Said):
+    """A saying that asks for a call: the call, what the world answers to it, and which arguments stand word for word in the text."""
+
+    call: ToolCall
+    result: CallResult
+    copied: tuple[str, ...]
+
+
+def fill_request(domain: Domain, tool: ToolSpec, saying: Saying, world: World, source: random.Random) -> Request:
+    """Fill a request until its call runs in the world as it stands. Raises `UnfillableError` when no attempt does."""
+    result = None
+    for _ in range(ATTEMPTS):
+        values, shown = slot_values(domain, tool, saying, world, source)
+        arguments = {name: values[name] for name in tool.parameters if name in saying.slots or name in saying.with_}
+        call = ToolCall(id=f"call_{source.randrange(16**8):08x}", name=tool.name, arguments=arguments)
+        result = world.preview(call)
+        if result.error is None:
+            turns = tuple(render(turn, shown) for turn in saying.turns)
+            text = " ".join(turns[::2])
+            copied = tuple(name for name, value in arguments.items() if name in saying.slots and stands_in(value, text))
+            return Request(turns, shown, call, result, copied)
+    raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
+
+
+def fill_text(domain: Domain, tool: ToolSpec | None, saying: Saying, world: World, source: random.Random) -> Said:
+    """Fill a saying that calls no tool; `tool` is the one whose example rows its slots are filled from."""
+    if tool is None:
+        return Said(saying.turns, {})
+    _, shown = slot_values(domain, tool, saying, world, source)
+    return Said(tuple(render(turn, shown) for turn in saying.turns), shown)
+
+
+def slot_values(domain: Domain, tool: ToolSpec, saying: Saying, world: World, source: random.Random) -> tuple[JSON, dict[str, str]]:
+    """Values for every slot and argument of a saying, and how each is said in a text."""
+    rows = world.rows(tool.example) if tool.example else []
+    if tool.example and not rows:
+        raise UnfillableError(f"{tool.name}: its example query gives no row")
+    values: JSON = dict(source.choice(rows)) if rows else {}
+    for name in tool.parameters:
+        if name in saying.with_:
+            values[name] = saying.with_[name]
+        elif name not in values and name in saying.slots:
+            kind = domain.parameter_field(tool, name)
+            values[name] = make_value(kind, source, person=None, where=f"{tool.name}.{name}")
+        elif name in values and tool.parameters[name].type == "boolean":
+            values[name] = bool(values[name])
+        elif name in values and tool.parameters[name].type in ("array", "object"):
+            values[name] = json.loads(values[name])  # SQLite gives lists and objects as JSON text
+    shown = {}
+    for slot, style in {match for turn in saying.turns for match in SLOT.findall(turn)}:
+        said = domain.parameter_field(tool, slot).said if slot in tool.parameters else {}
+        shown[f"{slot}:{style}" if style else slot] = say(values[slot], said, source) if style else plain(values[slot])
+    return values, shown
+
+
+def plain(value: Any) -> str:
+    """A value as it is written: lists joined by commas and `and`."""
+    if isinstance(value, list):
+        words = [plain(item) for item in value]
+        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    return str(value)
+
+
+def say(value: Any, said: dict[str, tuple[str, ...]], source: random.Random) -> str:
+    """A value in other words: an enum by its synonyms, a date by its day and month, a small number as a word."""
+    if isinstance(value, str) and value in said:
+        return source.choice(said[value])
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        day = date.fromisoformat(value)
+        return source.choice((f"{day.day} {day:%B %Y}", f"{day:%B} {day.day}, {day.year}", f"{day.day} {day:%b} {day.year}"))
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", value):
+        moment = datetime.fromisoformat(value)
+        return f"{moment.day} {moment:%B %Y} at {moment:%H:%M}"
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(NUMBER_WORDS):
+        return NUMBER_WORDS[value]
+    return plain(value).replace("_", " ")
+
+
+def stands_in(value: Any, text: str) -> bool:
+    """Whether a value stands in a text word for word (not inside a longer word or number)."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    return re.search(rf"(?<![\w.-]){re.escape(str(value))}(?![\w-]|\.\d)", text) is not None
+
+
+def render(text: str, shown: dict[str, str]) -> str:
+    """The text with its slots filled; a slot that nothing was said for raises `KeyError`."""
+    return SLOT.sub(lambda match: shown[f"{match[1]}:{match[2]}" if match[2] else match[1]], text)

@@ -1,0 +1,7 @@
+"""The words in which a model is asked to judge timing; training, inference and evaluation use these and no others."""
+
+TIMING_INSTRUCTION = (
+    "Decide what to do next and answer with one word. "
+    "call: a tool fits and all it needs is said. clarify: a tool fits but something it needs is missing. "
+    "answer: no tool is needed. unable: something is wanted that no tool here does."
+)

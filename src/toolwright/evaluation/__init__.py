@@ -1,0 +1,1 @@
+"""Evaluation: what a model or a selector gets right, with intervals."""

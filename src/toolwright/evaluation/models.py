@@ -1,0 +1,103 @@
+"""What a language model gets right: selection among frozen candidates, timing, calls.
+
+Selection: candidates are ranked by the likelihood the model gives to the beginning of each one's call, name included. Timing: the four labels are ranked
+by likelihood after the fixed instruction. Calls: the model writes, greedily, and the call is parsed and compared. All three see the text
+that training saw, rendered by the model's own template.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from toolwright.data.prompts import TIMING_INSTRUCTION
+from toolwright.data.render import call_prefix, parse_calls, prompt_ids
+from toolwright.models.local import LanguageModel, continuation_log_likelihoods, greedy_answers
+from toolwright.types import TIMING_LABELS, CallExample, ExpectedCall, Message, SelectionExample, TimingExample, Tool, ToolCall
+
+MAX_NEW_TOKENS = 128
+
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+class Predictor(Protocol):
+    """Whatever answers the three kinds of test: a model, or a baseline beside it."""
+
+    def rank(self, example: SelectionExample, tools: Sequence[Tool]) -> list[str]:
+        """The candidates' names, best first."""
+        ...
+
+    def time(self, example: TimingExample, tools: Sequence[Tool]) -> dict[str, float]:
+        """A probability for each label."""
+        ...
+
+    def answer(self, examples: Sequence[CallExample], tools: Sequence[Sequence[Tool]]) -> list[str]:
+        """What is written in answer to each conversation."""
+        ...
+
+
+class ModelPredictor:
+    """A language model as it is used: by likelihood and by greedy writing."""
+
+    def __init__(self, lm: LanguageModel) -> None:
+        self.lm = lm
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.lm.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def rank(self, example: SelectionExample, tools: Sequence[Tool]) -> list[str]:
+        prompt = prompt_ids(self.lm.tokenizer, [Message(role="user", content=example.query)], tools)
+        scores = continuation_log_likelihoods(self.lm, prompt, [self._ids(call_prefix(tool.name)) for tool in tools])
+        return [tool.name for _, tool in sorted(zip(scores, tools, strict=True), key=lambda pair: (-pair[0], pair[1].name))]
+
+    def time(self, example: TimingExample, tools: Sequence[Tool]) -> dict[str, float]:
+        messages = [Message(role="system", content=TIMING_INSTRUCTION), *example.messages]
+        scores = continuation_log_likelihoods(self.lm, prompt_ids(self.lm.tokenizer, messages, tools), [self._ids(label) for label in TIMING_LABELS])
+        highest = max(scores)
+        weights = [math.exp(score - highest) for score in scores]
+        return {label: weight / sum(weights) for label, weight in zip(TIMING_LABELS, weights, strict=True)}
+
+    def answer(self, examples: Sequence[CallExample], tools: Sequence[Sequence[Tool]]) -> list[str]:
+        prompts = [prompt_ids(self.lm.tokenizer, example.messages, offered) for example, offered in zip(examples, tools, strict=True)]
+        return greedy_answers(self.lm, prompts, MAX_NEW_TOKENS)
+
+
+def same_value(accepted: Sequence[Any], value: Any) -> bool:
+    """Whether a value is one of those accepted; 3 and 3.0 are the same, 1 and true are not."""
+    return any(type(one) is type(value) and one == value if isinstance(one, bool) or isinstance(value, bool) else one == value for one in accepted)
+
+
+def call_scores(expected: ExpectedCall, text: str) -> dict[str, float]:
+    """How one written answer fares against the call expected of it.
+
+    `parsed`: it holds calls, all well formed. `name_f1`, `argument_f1`: set F1 over tool names and over (tool, argument, value). `exact`: this one call, with
+    exactly these arguments. `copied`: share of the arguments that stand word for word in the conversation and were given so (absent when there is none).
+    """
+    calls = parse_calls(text) or []
+    named = [call for call in calls if call.name == expected.name]
+    best: ToolCall | None = max(named, key=lambda call: sum(_fits(expected, call, name) for name in expected.arguments), default=None)
+    right = sum(_fits(expected, best, name) for name in expected.arguments) if best else 0
+    given = sum(len(call.arguments) for call in calls)
+    scores = {
+        "parsed": float(bool(calls)),
+        "name_f1": 2 * bool(named) / (1 + len({call.name for call in calls})) if calls else 0.0,
+        "argument_f1": 2 * right / (len(expected.arguments) + given) if expected.arguments or given else float(best is not None),
+        "exact": float(len(calls) == 1 and best is not None and right == len(expected.arguments) == len(best.arguments)),
+    }
+    if expected.copied:
+        scores["copied"] = sum(best is not None and _fits(expected, best, name) for name in expected.copied) / len(expected.copied)
+    return scores
+
+
+def _fits(expected: ExpectedCall, call: ToolCall, name: str) -> bool:
+    return name in call.arguments and same_value(expected.arguments[name], call.arguments[name])
+
+
+def shuffled_descriptions(tools: Sequence[Tool]) -> list[Tool]:
+    """The same tools with their descriptions moved on by one: who reads them is misled, who goes by names is not."""
+    return [tool.model_copy(update={"description": tools[(i + 1) % len(tools)].description}) for i, tool in enumerate(tools)]
+
+
+def offered(tools: Mapping[str, Tool], names: Sequence[str]) -> list[Tool]:
+    return [tools[name] for name in names]

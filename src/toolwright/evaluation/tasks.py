@@ -1,0 +1,133 @@
+"""The three tests of agent_benchmark: every metric with its interval, split by group, and every case for whoever wants to look.
+
+Sentences that come from one frame are not independent: intervals draw whole frames. A fixed, seeded part of each test is used, the same for every method.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from toolwright.data.build import Dataset
+from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
+from toolwright.evaluation.models import Predictor, call_scores, offered, shuffled_descriptions
+from toolwright.evaluation.statistics import mean_interval, statistic_interval
+from toolwright.types import JSON, CallExample, Metric, SelectionExample, TimingExample
+
+E = TypeVar("E", SelectionExample, TimingExample, CallExample)
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+Evaluation = Callable[[Predictor, Dataset, int, Progress], tuple[dict[str, Metric], list[JSON]]]
+
+SHOWN_RANKING = ("top_1", "top_3", "mrr")  # of ten candidates; deeper cuts say nothing
+CALL_BATCH = 64
+
+
+def frame_of(id_: str) -> str:
+    """The sentence frame an example was filled from."""
+    return id_.rsplit(".", 1)[0]
+
+
+def sample(examples: Sequence[E], count: int) -> list[E]:
+    """At most `count` examples: one of every frame before a second of any, in a fixed order."""
+    order = list(examples)
+    random.Random(0).shuffle(order)
+    seen: dict[str, int] = {}
+    turns = []
+    for example in order:
+        frame = frame_of(example.id)
+        seen[frame] = seen.get(frame, 0) + 1
+        turns.append((seen[frame], example))
+    turns.sort(key=lambda pair: pair[0])
+    return sorted((example for _, example in turns[:count]), key=lambda example: example.id)
+
+
+def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+    """Ranking of ten frozen candidates; and the control with the candidates' descriptions exchanged, which must cost a reader dearly."""
+    examples = sample(data.selection("test"), items)
+    cases: list[JSON] = []
+    scores: dict[str, list[float]] = {name: [] for name in SHOWN_RANKING}
+    control: list[float] = []
+    for example in progress(examples, "selection"):
+        tools = offered(data.tools, example.candidates)
+        ranking = predictor.rank(example, tools)
+        found = ranking_scores(ranking, [example.tools, *example.accept])
+        misled = predictor.rank(example, shuffled_descriptions(tools))
+        for name in SHOWN_RANKING:
+            scores[name].append(found[name])
+        control.append(float(misled[0] in example.tools))
+        cases.append(
+            {"id": example.id, "query": example.query, "gold": example.tools, "ranking": ranking, "top_1": found["top_1"], "tags": example.tags}
+        )
+    metrics = _means("selection", scores, examples)
+    metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [frame_of(example.id) for example in examples])
+    return metrics, cases
+
+
+def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+    """The four outcomes. `over_call`: share of the others decided as call; `under_call`: share of call decided otherwise."""
+    examples = sample(data.timing("test"), items)
+    cases: list[JSON] = []
+    gold: list[str] = []
+    predicted: list[str] = []
+    confidence: list[float] = []
+    for example in progress(examples, "timing"):
+        probabilities = predictor.time(example, offered(data.tools, example.tools))
+        label = max(probabilities, key=lambda name: probabilities[name])
+        gold.append(example.label)
+        predicted.append(label)
+        confidence.append(probabilities[label])
+        text = example.messages[-1].content
+        cases.append(
+            {"id": example.id, "text": text, "gold": example.label, "predicted": label, "probabilities": probabilities, "tags": example.tags}
+        )
+    g, p, right = np.array(gold), np.array(predicted), [a == b for a, b in zip(gold, predicted, strict=True)]
+    metrics = _means("timing", {"accuracy": [float(one) for one in right]}, examples)
+    others = {
+        "macro_f1": lambda i: macro_f1(g[i].tolist(), p[i].tolist()),
+        "balanced_accuracy": lambda i: balanced_accuracy(g[i].tolist(), p[i].tolist()),
+        "ece": lambda i: expected_calibration_error([confidence[j] for j in i], [right[j] for j in i]),
+    }
+    metrics |= {f"timing.{name}": statistic_interval(statistic, len(g)) for name, statistic in others.items()}
+    assert abs(accuracy(gold, predicted) - metrics["timing.accuracy"].value) < 1e-9
+    for name, members in (("over_call", g != "call"), ("under_call", g == "call")):
+        wrong = (p == "call") if name == "over_call" else (p != "call")
+        if members.any():
+            metrics[f"timing.{name}"] = mean_interval(wrong[members].astype(float).tolist())
+    return metrics, cases
+
+
+def evaluate_calls(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+    """Written calls against the expected ones; `copied` is the share of arguments standing word for word in the conversation that were given so."""
+    examples = sample(data.calls("test"), items)
+    batches = [examples[i : i + CALL_BATCH] for i in range(0, len(examples), CALL_BATCH)]
+    texts: list[str] = []
+    for batch in progress(batches, "calls"):
+        texts += predictor.answer(batch, [offered(data.tools, example.tools) for example in batch])
+    found = [call_scores(example.calls[0], text) for example, text in zip(examples, texts, strict=True)]
+    cases = [
+        {"id": e.id, "text": e.messages[-1].content, "written": t, "expected": e.calls[0].model_dump(), "scores": f, "tags": e.tags}
+        for e, t, f in zip(examples, texts, found, strict=True)
+    ]
+    metrics = _means("calls", {name: [scores[name] for scores in found] for name in ("exact", "name_f1", "argument_f1", "parsed")}, examples)
+    with_copied = [i for i, scores in enumerate(found) if "copied" in scores]
+    if with_copied:
+        metrics |= _means("calls", {"copied": [found[i]["copied"] for i in with_copied]}, [examples[i] for i in with_copied])
+    return metrics, cases
+
+
+EVALUATIONS: dict[str, Evaluation] = {"selection": evaluate_selection, "timing": evaluate_timing, "calls": evaluate_calls}
+
+
+def _means(task: str, scores: dict[str, list[float]], examples: Sequence[Any]) -> dict[str, Metric]:
+    """The mean of each score, over all cases and over each group of seen and unseen tools."""
+    metrics: dict[str, Metric] = {}
+    groups = {"": list(range(len(examples)))}
+    groups |= {f"/{tag}": [i for i, example in enumerate(examples) if tag in example.tags] for tag in ("seen_tools", "unseen_tools")}
+    for group, members in groups.items():
+        for name, values in scores.items():
+            if members:
+                metrics[f"{task}.{name}{group}"] = mean_interval([values[i] for i in members], [frame_of(examples[i].id) for i in members])
+    return metrics

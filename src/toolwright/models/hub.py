@@ -1,0 +1,24 @@
+"""Where a model comes from: `nano` (in the package), a folder, or a name on the Hugging Face hub or its mirror (`HF_ENDPOINT`)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from toolwright.types import InputError
+
+NANO = Path(__file__).parent / "nano"
+
+
+def resolve_model(name: str) -> str:
+    """The folder or hub id to load. Raises `InputError` for what can be neither."""
+    if name == "nano":
+        return str(NANO)
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise InputError(f"--model: the folder {name} holds no config.json; expected a model saved by transformers")
+        return name
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not path.exists():
+        return name
+    raise InputError(f"--model: got {name!r}; expected 'nano', an existing folder, or a hub id such as 'Qwen/Qwen2.5-0.5B-Instruct'")

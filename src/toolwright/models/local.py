@@ -1,0 +1,124 @@
+"""Causal language models through transformers: loading, ranking of continuations, greedy answers in batches.
+
+Weights load from safetensors only; remote code is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import log_softmax
+
+from toolwright.models.hub import resolve_model
+from toolwright.types import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A model with its tokenizer, in evaluation mode."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def best_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a model; its pad token must not be the end-of-turn token, or training would never teach it to stop."""
+    from transformers import AutoTokenizer
+
+    tokenizer = _loaded(AutoTokenizer.from_pretrained, name)
+    if tokenizer.chat_template is None:
+        raise InputError(f"--model: the tokenizer of {name!r} has no chat template; a chat or instruct model is needed")
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        raise InputError(f"--model: pad token {tokenizer.pad_token!r} of {name!r} is none of its own; give the tokenizer one")
+    return tokenizer
+
+
+def load_weights(name: str, dtype: torch.dtype | None = None) -> Any:
+    """The model's weights on the best device: bfloat16 on a GPU that has it, float32 else."""
+    from transformers import AutoModelForCausalLM
+
+    device = best_device()
+    chosen = dtype or (torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32)
+    return _loaded(AutoModelForCausalLM.from_pretrained, name, dtype=chosen, use_safetensors=True).to(device)
+
+
+def load_model(name: str, adapter: Path | None = None) -> LanguageModel:
+    """A model ready to answer, with a LoRA adapter from disk merged in when one is named."""
+    model, tokenizer = load_weights(name), load_tokenizer(name)
+    if adapter is not None:
+        from peft import PeftModel
+
+        if not (adapter / "adapter_model.safetensors").is_file():
+            raise InputError(f"{adapter}: holds no adapter_model.safetensors; expected an adapter saved by training")
+        model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    return LanguageModel(name, model.eval(), tokenizer)
+
+
+def _loaded(load: Any, name: str, **settings: Any) -> Any:
+    try:
+        return load(resolve_model(name), trust_remote_code=False, **settings)
+    except OSError as error:
+        raise InputError(f"--model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+
+
+@torch.inference_mode()
+def continuation_log_likelihoods(lm: LanguageModel, prompt: Sequence[int], continuations: Sequence[Sequence[int]]) -> list[float]:
+    """Sum of the log-probabilities of each continuation's tokens after the prompt; the prompt is computed once.
+
+    Args:
+        lm: the model.
+        prompt: token ids, at least one.
+        continuations: token ids of each, at least one.
+    """
+    size, longest = len(continuations), max(len(ids) for ids in continuations)
+    start = lm.model(input_ids=torch.tensor([list(prompt)], device=lm.device), use_cache=True, logits_to_keep=1)
+    first = log_softmax(start.logits[0, -1].float(), dim=-1)
+    scores = [float(first[ids[0]]) for ids in continuations]
+    if longest == 1:
+        return scores
+    cache = start.past_key_values
+    cache.reorder_cache(torch.zeros(size, dtype=torch.long, device=lm.device))  # one row of the cache a continuation
+    padded = torch.tensor([[*ids, *([ids[-1]] * (longest - len(ids)))] for ids in continuations], device=lm.device)
+    later = log_softmax(lm.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits.float(), dim=-1)
+    for i, ids in enumerate(continuations):
+        scores[i] += sum(float(later[i, j, token]) for j, token in enumerate(ids[1:]))
+    return scores
+
+
+@torch.inference_mode()
+def greedy_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int = 16) -> list[str]:
+    """What the model writes after each prompt, up to its end of turn; special tokens of the tool-call form are kept in the text."""
+    answers = [""] * len(prompts)
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    stops = sorted({lm.tokenizer.eos_token_id, *_as_list(lm.model.generation_config.eos_token_id)})
+    for begin in range(0, len(order), batch_size):
+        members = order[begin : begin + batch_size]
+        longest = max(len(prompts[i]) for i in members)
+        pad = lm.tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(prompts[i])) + list(prompts[i]) for i in members], device=lm.device)
+        mask = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in members], device=lm.device)
+        output = lm.model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=stops, pad_token_id=pad
+        )
+        for i, row in zip(members, output[:, longest:].tolist(), strict=True):
+            end = next((j for j, token in enumerate(row) if token in stops), len(row))
+            answers[i] = lm.tokenizer.decode(row[:end], skip_special_tokens=False)
+    return answers
+
+
+def _as_list(value: int | list[int] | None) -> list[int]:
+    return [] if value is None else value if isinstance(value, list) else [value]

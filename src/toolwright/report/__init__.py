@@ -1,0 +1,1 @@
+"""Reports from result files: tables, charts and one page."""

@@ -1,0 +1,1 @@
+"""Catalogues of tools, from OpenAPI files, tool JSON and Python functions."""

@@ -1,0 +1,209 @@
+"""Supervised fine-tuning of a chat model on dialogues: LoRA (Hu et al., 2021) on TRL's `SFTTrainer`.
+
+Only the assistant's turns are trained on; rows are packed to one length; a mask audit precedes the first step; checkpoints make every run
+resumable, to the bit on a CPU. What was fed is recorded: one hash a batch, so that two methods can be shown to differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, get_peft_model
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from toolwright.data.render import render, require_generation_tags
+from toolwright.models.local import load_tokenizer, load_weights
+from toolwright.training.audit import audit
+from toolwright.training.packing import collate, isolate_convolutions, pack
+from toolwright.types import JSON, Dialogue, Tool, sha256_of_files, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class SFTSettings:
+    """How to train. The defaults are the mission's, for 0.5B models and larger."""
+
+    model: str
+    steps: int
+    seed: int = 42
+    learning_rate: float = 2e-5
+    warmup_ratio: float = 0.1
+    rows_per_step: int = 16  # packed rows that one optimizer step sees
+    rows_per_forward: int = 1  # the rest is accumulated
+    max_length: int = 4096  # tokens a row
+    lora_rank: int = 64
+    lora_alpha: int = 128
+    lora_dropout: float = 0.05
+    checkpoint_steps: int = 50
+    gradient_checkpointing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training left behind: the adapter's folder and hash, and what it cost."""
+
+    adapter: Path
+    sha256: str
+    steps: int
+    samples: int
+    tokens: int
+    seconds: float
+
+
+class AgentSFTTrainer:
+    """Trains a LoRA adapter on dialogues, in a folder of its own, and goes on where it was cut off.
+
+    Args:
+        settings: see `SFTSettings`.
+        folder: gets `audit.json`, `batches.jsonl`, `losses.jsonl`, checkpoints while it runs, and `adapter/` at the end.
+        progress: called with (steps done, steps in all).
+    """
+
+    def __init__(self, settings: SFTSettings, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.progress = progress
+
+    def train(self, dialogues: Sequence[Dialogue], tools: Mapping[str, Tool]) -> Trained:
+        """Train on these dialogues; returns at once when this folder holds the finished adapter."""
+        finished = self.folder / "trained.json"
+        if finished.is_file():
+            done = json.loads(finished.read_text(encoding="utf-8"))
+            return Trained(**{**done, "adapter": self.folder / "adapter"})
+        s = self.settings
+        tokenizer = load_tokenizer(s.model)
+        require_generation_tags(tokenizer)
+        rendered = [render(tokenizer, dialogue.messages, [tools[name] for name in dialogue.tools]) for dialogue in dialogues]
+        kept, found = audit(rendered, s.max_length, tokenizer)
+        write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        packed = pack(kept, s.max_length, tokenizer.pad_token_id)
+        torch.manual_seed(s.seed)
+        model = self._model(tokenizer)
+        clock = _Clock(self.folder, self.progress)
+        trainer = _RecordingTrainer(
+            model=model,
+            args=self._arguments(),
+            train_dataset=Dataset.from_list(packed.rows),
+            processing_class=tokenizer,
+            data_collator=collate,
+            callbacks=[clock],
+        )
+        trainer.record = self.folder / "batches.jsonl"
+        trainer.train(resume_from_checkpoint=self._last_checkpoint())
+        return self._finish(trainer, clock.seconds, len(kept), finished)
+
+    def _model(self, tokenizer: Any) -> Any:
+        s = self.settings
+        model = load_weights(s.model, torch.float32 if not torch.cuda.is_available() else None)
+        isolate_convolutions(model, tokenizer.pad_token_id)
+        if s.gradient_checkpointing:
+            model.enable_input_require_grads()  # else the adapter would get no gradient through checkpointed layers
+        lora = LoraConfig(r=s.lora_rank, lora_alpha=s.lora_alpha, lora_dropout=s.lora_dropout, target_modules="all-linear", task_type="CAUSAL_LM")
+        return get_peft_model(model, lora)
+
+    def _arguments(self) -> SFTConfig:
+        s = self.settings
+        gpu = torch.cuda.is_available()
+        return SFTConfig(
+            output_dir=str(self.folder / "checkpoints"),
+            max_steps=s.steps,
+            learning_rate=s.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=round(s.warmup_ratio * s.steps),
+            per_device_train_batch_size=s.rows_per_forward,
+            gradient_accumulation_steps=max(1, s.rows_per_step // s.rows_per_forward),
+            gradient_checkpointing=s.gradient_checkpointing,
+            bf16=gpu and torch.cuda.is_bf16_supported(),
+            use_cpu=not gpu,
+            seed=s.seed,
+            data_seed=s.seed,
+            save_strategy="steps",
+            save_steps=s.checkpoint_steps,
+            save_total_limit=2,
+            logging_steps=max(1, s.steps // 100),
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+            dataloader_drop_last=False,
+        )
+
+    def _last_checkpoint(self) -> str | None:
+        """The newest checkpoint that was written whole: the trainer's state is the last file of each."""
+        found = sorted((self.folder / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+        whole = [path for path in found if (path / "trainer_state.json").is_file() and (path / "whole").is_file()]
+        return str(whole[-1]) if whole else None
+
+    def _finish(self, trainer: Any, seconds: float, samples: int, finished: Path) -> Trained:
+        import shutil
+
+        s, adapter = self.settings, self.folder / "adapter"
+        trainer.model.save_pretrained(str(adapter), safe_serialization=True)
+        trained = Trained(
+            adapter=adapter,
+            sha256=sha256_of_files([adapter / "adapter_model.safetensors"]),
+            steps=s.steps,
+            samples=samples,
+            tokens=s.steps * s.rows_per_step * s.max_length,
+            seconds=seconds,
+        )
+        write_text(finished, json.dumps({**asdict(trained), "adapter": "adapter"}))
+        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return trained
+
+
+class _RecordingTrainer(SFTTrainer):
+    """Writes a hash of every batch's tokens; a step done again after a cut repeats its line."""
+
+    record: Path
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        digest = hashlib.sha256(inputs["input_ids"].cpu().numpy().tobytes()).hexdigest()[:16]
+        with self.record.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"step": self.state.global_step, "batch": digest}) + "\n")
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return loss
+
+
+class _Clock(TrainerCallback):
+    """Counts training seconds across interruptions, writes the losses, marks whole checkpoints, and tells how far it is."""
+
+    def __init__(self, folder: Path, progress: Callable[[int, int], None]) -> None:
+        self.folder = folder
+        self.progress = progress
+        self.before = 0.0
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.started
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        stored = self.folder / "seconds.json"
+        self.before = json.loads(stored.read_text())["seconds"] if state.global_step and stored.is_file() else 0.0
+        self.started = time.perf_counter()
+        self.progress(state.global_step, state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress(state.global_step, state.max_steps)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_text(self.folder / "seconds.json", json.dumps({"seconds": self.seconds}))
+        write_text(checkpoint / "whole", f"{os.getpid()}\n")
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: JSON | None = None, **kwargs: Any) -> None:
+        if logs and "loss" in logs:
+            line: JSON = {"step": state.global_step, "loss": logs["loss"], "learning_rate": logs.get("learning_rate")}
+            with (self.folder / "losses.jsonl").open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(line) + "\n")

@@ -1,0 +1,1 @@
+"""The executable world: domain files, and the engine that runs their tools on SQLite."""
