@@ -84,9 +84,7 @@ class Message(Record):
             ToolCall(
                 id=call.get("id", ""),
                 name=call["function"]["name"],
-                arguments=json.loads(call["function"]["arguments"])
-                if isinstance(call["function"]["arguments"], str)
-                else call["function"]["arguments"],
+                arguments=json.loads(call["function"]["arguments"]) if isinstance(call["function"]["arguments"], str) else call["function"]["arguments"],
             )
             for call in data.pop("tool_calls", None) or ()
         ]

@@ -45,9 +45,7 @@ def compare(
     resolve_model(model)
     numbers = profile.seeds if seeds is None else _seeds(seeds)
     dataset = _open_or_build(data, output)
-    cells = tuple(
-        _cell(row, seed, model, dataset, profile_name) for row in rows_and_methods(chosen) for seed in (numbers if row in METHODS else numbers[:1])
-    )
+    cells = tuple(_cell(row, seed, model, dataset, profile_name) for row in rows_and_methods(chosen) for seed in (numbers if row in METHODS else numbers[:1]))
     results = _with_progress(Grid(output, cells), run_grid)
     page = write_report(output)
     show(results)

@@ -75,7 +75,5 @@ def show(report: SelectionReport, name: str) -> None:
         table.add_column(column, justify="right")
     for key, metric in report.metrics.items():
         base = [report.baselines[row].get(key) for row in ("random", "majority")]
-        table.add_row(
-            key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base)
-        )
+        table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base))
     console.print(table)

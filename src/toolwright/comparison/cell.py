@@ -107,9 +107,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
             checkpoint_steps=profile.checkpoint_steps,
             **cell.training,
         )
-        trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train(
-            [pool[i] for i in chosen], data.tools
-        )
+        trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train([pool[i] for i in chosen], data.tools)
         seconds["train"] = trained.seconds
         cost = {"steps": trained.steps, "samples": trained.samples, "tokens": trained.tokens}
         adapter_sha = sha256_of_files([trained.adapter / "adapter_model.safetensors"])

@@ -94,8 +94,6 @@ def open_data(directory: Path) -> Dataset:
     for name, digest in manifest["files"].items():
         file = directory / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            raise InputError(
-                f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`"
-            )
+            raise InputError(f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`")
     tools = {tool.name: tool for tool in read_catalog(directory / "agent_tools.jsonl")}
     return Dataset(directory, tools, manifest["sha256"])

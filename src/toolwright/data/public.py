@@ -41,8 +41,7 @@ def metatool_single(directory: Path) -> SelectionSet:
     path = _file(directory / "metatool" / "all_clean_data.csv")
     with path.open(encoding="utf-8", newline="") as lines:
         examples = [
-            SelectionExample(id=f"metatool_single_{number}", query=row["Query"], tools=(row["Tool"],))
-            for number, row in enumerate(csv.DictReader(lines))
+            SelectionExample(id=f"metatool_single_{number}", query=row["Query"], tools=(row["Tool"],)) for number, row in enumerate(csv.DictReader(lines))
         ]
     return SelectionSet(tuple(tools), tuple(examples))
 

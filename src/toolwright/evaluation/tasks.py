@@ -58,9 +58,7 @@ def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress
         for name in SHOWN_RANKING:
             scores[name].append(found[name])
         control.append(float(misled[0] in example.tools))
-        cases.append(
-            {"id": example.id, "query": example.query, "gold": example.tools, "ranking": ranking, "top_1": found["top_1"], "tags": example.tags}
-        )
+        cases.append({"id": example.id, "query": example.query, "gold": example.tools, "ranking": ranking, "top_1": found["top_1"], "tags": example.tags})
     metrics = _means("selection", scores, examples)
     metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [frame_of(example.id) for example in examples])
     return metrics, cases
@@ -80,9 +78,7 @@ def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: P
         predicted.append(label)
         confidence.append(probabilities[label])
         text = example.messages[-1].content
-        cases.append(
-            {"id": example.id, "text": text, "gold": example.label, "predicted": label, "probabilities": probabilities, "tags": example.tags}
-        )
+        cases.append({"id": example.id, "text": text, "gold": example.label, "predicted": label, "probabilities": probabilities, "tags": example.tags})
     g, p, right = np.array(gold), np.array(predicted), [a == b for a, b in zip(gold, predicted, strict=True)]
     metrics = _means("timing", {"accuracy": [float(one) for one in right]}, examples)
     others = {

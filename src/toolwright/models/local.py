@@ -111,9 +111,7 @@ def greedy_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_
         pad = lm.tokenizer.pad_token_id
         ids = torch.tensor([[pad] * (longest - len(prompts[i])) + list(prompts[i]) for i in members], device=lm.device)
         mask = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in members], device=lm.device)
-        output = lm.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=stops, pad_token_id=pad
-        )
+        output = lm.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=stops, pad_token_id=pad)
         for i, row in zip(members, output[:, longest:].tolist(), strict=True):
             end = next((j for j, token in enumerate(row) if token in stops), len(row))
             answers[i] = lm.tokenizer.decode(row[:end], skip_special_tokens=False)

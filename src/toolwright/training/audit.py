@@ -55,9 +55,7 @@ def audit(rendered: Sequence[Rendered], length: int, tokenizer: Any) -> tuple[li
         )
     end = tokenizer.eos_token_id
     if not any(trained and token == end for one in kept for token, trained in zip(one.ids, one.trained, strict=True)):
-        raise InputError(
-            f"mask audit: the end-of-turn token {tokenizer.eos_token!r} is never trained on; the chat template must put it inside generation tags"
-        )
+        raise InputError(f"mask audit: the end-of-turn token {tokenizer.eos_token!r} is never trained on; the chat template must put it inside generation tags")
     return kept, found
 
 

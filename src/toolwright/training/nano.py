@@ -41,12 +41,12 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    tokens: int = 14_000_000
+    tokens: int = 9_500_000
     rows: int = 4  # of one step
     length: int = 1024  # tokens a row
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
-    warmup_steps: int = 50
+    warmup_steps: int = 100
     decay: float = 0.35  # last part of the steps, in which the learning rate falls to 0
     ramp: float = 0.2  # part of the steps over which exercises grow hard
     seed: int = 0
@@ -88,9 +88,7 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
         step += 1
         if step % 25 == 0 or step == settings.steps:
             rate = (step - first) * settings.rows * settings.length / (time.perf_counter() - began)
-            _log(
-                out, {"step": step, "tokens": step * settings.rows * settings.length, "loss": round(loss.item(), 4), "tokens_per_second": round(rate)}
-            )
+            _log(out, {"step": step, "tokens": step * settings.rows * settings.length, "loss": round(loss.item(), 4), "tokens_per_second": round(rate)})
             progress(step, settings.steps, f"loss {loss.item():.2f}")
         if step % settings.checkpoint_steps == 0 or step == settings.steps:
             _save_checkpoint(model, optimizer, step, out)

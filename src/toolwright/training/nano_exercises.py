@@ -164,9 +164,7 @@ class Services:
         others = source.sample([name for name in self.offers.names if name not in names], 2) if len(self.world.domains) > 1 else []
         offered = [*chosen, *others]
         source.shuffle(offered)
-        usable = [
-            f for f in self.frames if f.domain is domain and (f.label in ("answer", "unable") or (f.tool is not None and f.tool.name in chosen))
-        ]
+        usable = [f for f in self.frames if f.domain is domain and (f.label in ("answer", "unable") or (f.tool is not None and f.tool.name in chosen))]
         calls = [frame for frame in usable if frame.label == "call"]
         talks = [frame for frame in usable if frame.label != "call"]
         asked = [source.choice(calls if source.random() < 0.8 or not talks else talks) for _ in range(turns)]

@@ -30,9 +30,7 @@ def train_tokenizer(texts: Iterable[str], words: Sequence[str], pieces: int, spa
         bare: how many become tokens as in identifiers.
         capital: how many become tokens with a capital letter.
     """
-    splitting = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-    )
+    splitting = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     draft = Tokenizer(models.BPE())
     draft.pre_tokenizer = splitting
     trainer = trainers.BpeTrainer(
