@@ -30,30 +30,36 @@ def compare(
     output: Annotated[Path, typer.Option(help="Where results, cells and the report go.")] = Path("runs/compare"),
 ) -> None:
     """Train methods at equal budgets, evaluate the adapters from disk, and write a report; finished cells are not repeated."""
+    from toolwright.comparison.cell import Cell
     from toolwright.comparison.grid import Grid, check_methods, rows_and_methods, run_grid
-    from toolwright.comparison.methods import METHODS, PROFILES
+    from toolwright.comparison.methods import METHODS, PROFILES, TRAINING
     from toolwright.models.hub import resolve_model
     from toolwright.report.page import write_report
     from toolwright.types import InputError
 
     if quick == full:
         raise InputError(f"which size: got {'both --quick and --full' if quick else 'neither --quick nor --full'}; expected one of them")
-    profile_name = "quick" if quick else "full"
-    profile = PROFILES[profile_name]
+    profile = PROFILES["quick" if quick else "full"]
     chosen = method or list(METHODS)
     check_methods(chosen)
     resolve_model(model)
-    numbers = profile.seeds if seeds is None else _seeds(seeds)
-    dataset = _open_or_build(data, output)
-    cells = tuple(_cell(row, seed, model, dataset, profile_name) for row in rows_and_methods(chosen) for seed in (numbers if row in METHODS else numbers[:1]))
-    results = _with_progress(Grid(output, cells), run_grid)
+    numbers = profile.seeds if seeds is None else parse_seeds(seeds)
+    folder, sha256 = _open_or_build(data, output)
+    training = TRAINING["nano" if model == "nano" else "mission"]
+    cells = tuple(
+        Cell(row, seed, model, str(folder), sha256, profile, training)
+        for row in rows_and_methods(chosen)
+        for seed in (numbers if row in METHODS else numbers[:1])
+    )
+    with Bars() as bars:
+        results = run_grid(Grid(output, cells), bars.told)
     page = write_report(output)
     show(results)
     typer.echo(f"report: {page}")
-    if any(result.status == "failed" for result in results):
-        for result in results:
-            if result.status == "failed":
-                typer.echo(f"failed: {result.method} seed {result.seed}: {result.error}", err=True)
+    failed = [result for result in results if result.status == "failed"]
+    for result in failed:
+        typer.echo(f"failed: {result.method} seed {result.seed}: {result.error}", err=True)
+    if failed:
         raise typer.Exit(code=1)
 
 
@@ -64,14 +70,8 @@ def report(folder: Annotated[Path, typer.Argument(help="The output folder of a c
     typer.echo(f"report: {write_report(folder)}")
 
 
-def _cell(row: str, seed: int, model: str, dataset: tuple[Path, str], profile_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from toolwright.comparison.cell import Cell
-    from toolwright.comparison.methods import PROFILES, TRAINING
-
-    return Cell(row, seed, model, str(dataset[0]), dataset[1], PROFILES[profile_name], TRAINING["nano" if model == "nano" else "mission"])
-
-
-def _seeds(text: str) -> tuple[int, ...]:
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas."""
     from toolwright.types import InputError
 
     try:
@@ -91,21 +91,28 @@ def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
     return folder, open_data(folder).sha256
 
 
-def _with_progress(grid, run):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+class Bars:
+    """A progress bar for each stage of each cell, on stderr."""
 
-    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, int] = {}
+    def __enter__(self) -> Bars:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        def told(cell: str, stage: str, done: int, total: int) -> None:
-            name = f"{cell} · {stage}"
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)  # type: ignore[arg-type]
+        columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=Console(stderr=True))
+        self.tasks: dict[str, TaskID] = {}
+        self.progress.start()
+        return self
 
-        return run(grid, told)
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def told(self, cell: str, stage: str, done: int, total: int) -> None:
+        """A cell has come this far."""
+        name = f"{cell} · {stage}"
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(name, total=total)
+        self.progress.update(self.tasks[name], completed=done, total=total)
 
 
 def show(results: list[Result]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from toolwright.evaluation.metrics import RANKING_METRICS, TOP_KS, ranking_scores
-from toolwright.evaluation.statistics import mean_interval
+from toolwright.evaluation.statistics import mean_intervals
 from toolwright.selection import Selector
 from toolwright.types import JSON, InputError, Metric, SelectionExample, Tool
 
@@ -74,17 +74,17 @@ def evaluate_selector(
     for i, example in enumerate(served):
         for tag in example.tags:
             groups.setdefault(f"/{tag}", []).append(i)
-    metrics = {
-        f"selection.{name}{group}": mean_interval([rows[""][i][name] for i in members], seed=seed)
-        for group, members in groups.items()
-        for name in RANKING_METRICS
-    }
-    baselines = {
-        row: {f"selection.{name}": mean_interval([scores[name] for scores in rows[row]], seed=seed) for name in RANKING_METRICS}
-        for row in ("random", "majority")
-    }
+    metrics: dict[str, Metric] = {}
+    for group, members in groups.items():
+        metrics |= _intervals([rows[""][i] for i in members], group, seed)
+    baselines = {row: _intervals(rows[row], "", seed) for row in ("random", "majority")}
     about = {**config, "tools": len(names), "requests": len(served), "unserved": len(examples) - len(served), "seed": seed}
     return SelectionReport(metrics, baselines, {**about, "milliseconds_per_query": 1000 * seconds / len(served)}, cases)
+
+
+def _intervals(scores: Sequence[dict[str, float]], group: str, seed: int) -> dict[str, Metric]:
+    found = mean_intervals({name: [case[name] for case in scores] for name in RANKING_METRICS}, seed=seed)
+    return {f"selection.{name}{group}": metric for name, metric in found.items()}
 
 
 def _check_gold(names: Sequence[str], examples: Sequence[SelectionExample]) -> None:

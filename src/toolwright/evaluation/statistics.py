@@ -6,7 +6,7 @@ are not independent, so whole groups are drawn when groups are given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,13 +23,23 @@ def mean_interval(values: Sequence[float], groups: Sequence[str] | None = None, 
         groups: the cluster of each case; clusters are resampled whole.
         seed: of the resampling.
     """
+    return mean_intervals({"": values}, groups, seed)[""]
+
+
+def mean_intervals(columns: Mapping[str, Sequence[float]], groups: Sequence[str] | None = None, seed: int = 0) -> dict[str, Metric]:
+    """`mean_interval` of several scores of the same test cases, all over the same resamples."""
+    values = np.column_stack([np.asarray(column, dtype=float) for column in columns.values()])
     if not len(values):
         raise ValueError("no values: the mean of nothing is not a figure")
-    sums, counts = _by_group(np.asarray(values, dtype=float), groups)
-    draws = np.random.default_rng(seed).integers(0, len(sums), size=(RESAMPLES, len(sums)))
-    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Metric(value=float(np.mean(values)), low=float(low), high=float(high), n=len(values))
+    sums, counts = _by_group(values, groups)
+    generator = np.random.default_rng(seed)
+    means = np.empty((RESAMPLES, values.shape[1]))
+    for i in range(RESAMPLES):
+        times_drawn = np.bincount(generator.integers(0, len(sums), size=len(sums)), minlength=len(sums))
+        means[i] = times_drawn @ sums / (times_drawn @ counts)
+    low, high = np.percentile(means, (2.5, 97.5), axis=0)
+    middle = values.mean(axis=0)
+    return {name: Metric(value=float(middle[j]), low=float(low[j]), high=float(high[j]), n=len(values)) for j, name in enumerate(columns)}
 
 
 def statistic_interval(statistic: Callable[[np.ndarray], float], n: int, seed: int = 0, resamples: int = 500) -> Metric:
@@ -44,15 +54,17 @@ def paired_difference(first: Sequence[float], second: Sequence[float], groups: S
     """Mean of `second - first` over the same test cases, its 95 % interval, and the two-sided bootstrap p-value of no difference."""
     differences = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
     metric = mean_interval(differences.tolist(), groups, seed)
-    sums, counts = _by_group(differences - differences.mean(), groups)
+    sums, counts = _by_group(differences[:, None] - differences.mean(), groups)
     draws = np.random.default_rng(seed + 1).integers(0, len(sums), size=(RESAMPLES, len(sums)))
-    under_null = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    under_null = sums[draws, 0].sum(axis=1) / counts[draws].sum(axis=1)
     extreme = int((np.abs(under_null) >= abs(metric.value) - 1e-12).sum())
     return metric, (extreme + 1) / (RESAMPLES + 1)
 
 
 def _by_group(values: np.ndarray, groups: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of values of shape (cases, scores) and numbers of cases by group."""
     if groups is None:
         return values, np.ones(len(values))
     _, index = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(index, weights=values), np.bincount(index).astype(float)
+    sums = np.column_stack([np.bincount(index, weights=column) for column in values.T])
+    return sums, np.bincount(index).astype(float)

@@ -14,7 +14,7 @@ import numpy as np
 from toolwright.data.build import Dataset
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, call_scores, offered, shuffled_descriptions
-from toolwright.evaluation.statistics import mean_interval, statistic_interval
+from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
 from toolwright.types import JSON, CallExample, Metric, SelectionExample, TimingExample
 
 E = TypeVar("E", SelectionExample, TimingExample, CallExample)
@@ -123,7 +123,8 @@ def _means(task: str, scores: dict[str, list[float]], examples: Sequence[Any]) -
     groups = {"": list(range(len(examples)))}
     groups |= {f"/{tag}": [i for i, example in enumerate(examples) if tag in example.tags] for tag in ("seen_tools", "unseen_tools")}
     for group, members in groups.items():
-        for name, values in scores.items():
-            if members:
-                metrics[f"{task}.{name}{group}"] = mean_interval([values[i] for i in members], [frame_of(examples[i].id) for i in members])
+        if members:
+            frames = [frame_of(examples[i].id) for i in members]
+            found = mean_intervals({name: [values[i] for i in members] for name, values in scores.items()}, frames)
+            metrics |= {f"{task}.{name}{group}": metric for name, metric in found.items()}
     return metrics

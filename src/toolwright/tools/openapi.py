@@ -73,7 +73,7 @@ def _tool(document: JSON, path: str, method: str, operation: JSON, place: str) -
     extras: JSON = {"openapi": {"method": method, "path": path, "in": where}}
     if tags := operation.get("tags"):
         extras["category"] = tags[0]
-    name = re.sub(r"[^\w.-]+", "_", operation.get("operationId") or f"{method}_{path}").strip("_")
+    name = re.sub(r"[^\w.-]+", "_", operation.get("operationId") or f"{method}{path}").strip("_")
     return Tool(name=name, description=text, parameters=parameters, returns=returns, extras=extras)
 
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from toolwright.types import InputError, explain
-from toolwright.world.spec import Domain, Requests, Saying, ToolSpec
+from toolwright.world.spec import SLOT, Domain, Requests, Saying, ToolSpec
 from toolwright.world.tables import columns_of, connect, create_tables
 
 DOMAINS = Path(__file__).parent / "domains"
@@ -66,10 +66,8 @@ def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
         if tool.name in names:
             yield (*here, "name"), f"tool {tool.name!r} is declared twice"
         names.add(tool.name)
-        try:
-            domain.tool(tool)
-        except ValueError as error:
-            yield here, f"tool {tool.name!r}: {error}"
+        if faults := list(_schema_problems(domain, tool)):
+            yield from (((*here, *where), f"tool {tool.name!r}: {problem}") for where, problem in faults)
             continue
         for where, problem in (*_query_problems(domain, tool, database), *_saying_problems(domain, tool, database)):
             yield (*here, *where), f"tool {tool.name!r}: {problem}"
@@ -81,6 +79,20 @@ def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
                 yield ("talk", label, *where), f"slots {saying.slots} want `like: TOOL` to be filled from"
             elif len(saying.turns) % 2 == 0:
                 yield ("talk", label, *where), "a conversation ends with the user: an odd number of turns"
+            elif lost := sorted({match[0] for match in SLOT.findall(saying.reply or "")} - set(saying.slots)):
+                yield ("talk", label, *where), f"the reply's slot {lost[0]!r} does not stand in the saying"
+
+
+def _schema_problems(domain: Domain, tool: ToolSpec) -> Iterable[tuple[Where, str]]:
+    for name in tool.parameters:
+        try:
+            domain.parameter_schema(tool, name)
+        except ValueError as error:
+            yield ("parameters", name), str(error)
+    try:
+        domain.returns_schema(tool)
+    except ValueError as error:
+        yield ("returns",), str(error)
 
 
 def _query_problems(domain: Domain, tool: ToolSpec, database: sqlite3.Connection) -> Iterable[tuple[Where, str]]:
