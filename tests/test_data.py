@@ -1,0 +1,148 @@
+"""The built data: the same bytes twice, splits that share no sentence, gold that runs, dialogues that hold together."""
+
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from toolwright.data.agent_benchmark import CALL_TOOLS, CANDIDATES, Offers, frames
+from toolwright.data.build import build_data, open_data
+from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
+from toolwright.data.fill import fill_request, say, stands_in
+from toolwright.schema import check_arguments
+from toolwright.types import InputError, ToolCall
+from toolwright.world.engine import World
+from toolwright.world.load import load_domains
+
+SPLITS = ("train", "dev", "test")
+
+
+def test_the_domains_hold_their_gates():
+    domains = load_domains()
+    assert list(domain_offenders(domains, World(domains))) == []
+    assert share_without_shared_words(domains) >= 1 / 3
+
+
+def test_the_same_seed_gives_the_same_bytes(domains, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("toolwright.data.build.DIALOGUES", {"train": 60, "dev": 12})
+    monkeypatch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
+    assert build_data(domains, tmp_path / "again")["sha256"] == data.sha256
+    assert build_data(domains, tmp_path / "other", seed=1)["sha256"] != data.sha256
+
+
+def test_a_changed_file_is_noticed(domains, data, tmp_path):
+    import shutil
+
+    copy = tmp_path / "data"
+    shutil.copytree(data.directory, copy)
+    with (copy / "agent_sft" / "dev.jsonl").open("a") as lines:
+        lines.write("{}\n")
+    with pytest.raises(InputError, match="changed since it was built"):
+        open_data(copy)
+    with pytest.raises(InputError, match=r"holds no manifest\.json"):
+        open_data(tmp_path)
+
+
+def test_no_tested_sentence_was_read_before():
+    """Not in train or dev, nor anywhere in the foundation domains, which nano has read whole."""
+    domains = load_domains()
+    tested = [domain for domain in domains if domain.part != "foundation"]
+    foundation = [domain for domain in domains if domain.part == "foundation"]
+    read = {masked(frame.saying) for split in ("train", "dev") for frame in frames(tested, split)}
+    read |= {masked(frame.saying) for split in SPLITS for frame in frames(foundation, split)}
+    assert not read & {masked(frame.saying) for frame in frames(tested, "test")}
+
+
+def test_a_sentence_in_two_splits_is_an_offender(domains):
+    tool = domains[0].tools[0]
+    requests = tool.requests.model_copy(update={"test": (*tool.requests.test, tool.requests.train[0])})
+    changed = domains[0].model_copy(update={"tools": (tool.model_copy(update={"requests": requests}), *domains[0].tools[1:])})
+    assert any("stands already as" in offender for offender in domain_offenders([changed], World([changed])))
+
+
+def test_unseen_tools_and_foundation_domains_stay_apart(domains, data):
+    unseen = {tool.name for domain in domains for tool in domain.tools if tool.unseen}
+    foundation = {tool.name for domain in domains if domain.part == "foundation" for tool in domain.tools}
+    called = {call.name for dialogue in data.dialogues("train") for message in dialogue.messages for call in message.tool_calls}
+    assert called
+    assert not called & (unseen | foundation)
+    for split in ("train", "dev"):
+        assert not {name for example in data.selection(split) for name in example.tools} & (unseen | foundation)
+    tested = {name for example in data.selection("test") for name in example.tools}
+    assert tested & unseen
+    assert not tested & foundation
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_gold_calls_are_valid_and_run(domains, data, split):
+    world = World(domains)
+    for i, example in enumerate(data.calls(split)):
+        call = ToolCall(id=str(i), name=example.calls[0].name, arguments={name: accepted[0] for name, accepted in example.calls[0].arguments.items()})
+        assert check_arguments(world.tools[call.name].parameters, call.arguments) == []
+        assert world.preview(call).error is None, example.id
+        text = " ".join(message.content for message in example.messages)
+        assert all(stands_in(call.arguments[name], text) for name in example.calls[0].copied)
+
+
+def test_candidates_hold_the_gold_and_its_place_says_nothing(data):
+    places = Counter()
+    for example in data.selection("train"):
+        assert len(set(example.candidates)) == CANDIDATES
+        places[example.candidates.index(example.tools[0])] += 1
+    assert max(places.values()) / sum(places.values()) <= 0.15
+    assert all(len(set(example.tools)) == CALL_TOOLS and example.calls[0].name in example.tools for example in data.calls("train"))
+
+
+def test_timing_is_balanced(data):
+    for split in SPLITS:
+        counts = Counter(example.label for example in data.timing(split))
+        assert len(set(counts.values())) == 1
+        assert len(counts) == 4
+
+
+def test_dialogues_hold_together(data):
+    for dialogue in data.dialogues("train"):
+        open_calls = {}
+        for message in dialogue.messages:
+            for call in message.tool_calls:
+                assert call.name in dialogue.tools
+                assert check_arguments(data.tools[call.name].parameters, call.arguments) == []
+                open_calls[call.id] = call
+            if message.role == "tool":
+                call = open_calls.pop(message.tool_call_id)
+                assert check_arguments(data.tools[call.name].returns, json.loads(message.content)) == []
+        assert not open_calls
+        assert dialogue.messages[-1].role == "assistant"
+        assert not any("{" in message.content for message in dialogue.messages if message.role == "user" and "{" in message.content and "}" in message.content)
+    assert {dialogue.task for dialogue in data.dialogues("train")} == {"call", "clarify", "talk", "timing"}
+
+
+def test_a_request_is_filled_from_the_world(world, domains):
+    hotel = next(domain for domain in domains if domain.domain == "hotel")
+    tool = hotel.by_name["cancel_booking"]
+    filled = fill_request(hotel, tool, tool.requests.train[0], world, random.Random(0))
+    booking = filled.call.arguments["booking_id"]
+    assert filled.turns == (f"Cancel {booking}",)
+    assert filled.copied == ("booking_id",)
+    assert world.rows("SELECT status FROM hotel_booking WHERE booking_id = :id", {"id": booking}) == [{"status": "confirmed"}]
+
+
+@pytest.mark.parametrize(("value", "text", "found"), [("HB-1", "take HB-1!", True), ("HB-1", "HB-12", False), (3, "3.5 l", False), (3, "for 3.", True), (True, "True", False)])
+def test_word_for_word(value, text, found):
+    assert stands_in(value, text) is found
+
+
+def test_values_in_other_words():
+    source = random.Random(0)
+    assert say("half_board", {"half_board": ("dinner included",)}, source) == "dinner included"
+    assert "2026" in say("2026-03-14", {}, source)
+    assert "March" in say("2026-03-14T09:30", {}, source)
+    assert say(3, {}, source) == "three"
+    assert say("being_cleaned", {}, source) == "being cleaned"
+
+
+def test_too_few_tools_are_wrong_input(domains):
+    world = World(domains[:1])
+    with pytest.raises(InputError, match="40 candidates wanted"):
+        Offers(world).offer("helpdesk", [], "hello", 40, random.Random(0))
