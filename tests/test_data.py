@@ -128,7 +128,9 @@ def test_a_request_is_filled_from_the_world(world, domains):
     assert world.rows("SELECT status FROM hotel_booking WHERE booking_id = :id", {"id": booking}) == [{"status": "confirmed"}]
 
 
-@pytest.mark.parametrize(("value", "text", "found"), [("HB-1", "take HB-1!", True), ("HB-1", "HB-12", False), (3, "3.5 l", False), (3, "for 3.", True), (True, "True", False)])
+@pytest.mark.parametrize(
+    ("value", "text", "found"), [("HB-1", "take HB-1!", True), ("HB-1", "HB-12", False), (3, "3.5 l", False), (3, "for 3.", True), (True, "True", False)]
+)
 def test_word_for_word(value, text, found):
     assert stands_in(value, text) is found
 

@@ -58,7 +58,9 @@ def test_nano_copies_what_it_never_saw():
     asked = ["QX-5837", "QX-2096", "QX-7714", "QX-4450"]
     prompts = [prompt_ids(nano.tokenizer, [Message(role="user", content=f"Remove parcel {parcel}")], [tool, other]) for parcel in asked]
     calls = [parse_calls(text) for text in greedy_answers(nano, prompts, max_new_tokens=48)]
-    right = sum(bool(call) and call[0].name == "remove_parcel" and call[0].arguments == {"parcel_id": parcel} for call, parcel in zip(calls, asked, strict=True))
+    right = sum(
+        bool(call) and call[0].name == "remove_parcel" and call[0].arguments == {"parcel_id": parcel} for call, parcel in zip(calls, asked, strict=True)
+    )
     assert right >= 3
 
 
@@ -84,8 +86,8 @@ def test_an_untrained_nano_continues_repetitions(tiny_model):
 
     tokenizer = AutoTokenizer.from_pretrained(str(tiny_model))
     vectors = np.random.default_rng(0).normal(size=(len(tokenizer), 384)).astype(np.float32)
-    config = nano_config(len(tokenizer), hidden=256, layers=4, feed_forward=128, heads=4, pad=0, eos=2)
-    model = new_nano(config, vectors, seed=0).eval()
+    config = nano_config(len(tokenizer), hidden=256, layers=6, feed_forward=128, heads=4, pad=0, eos=2)
+    model = new_nano(config, vectors, np.zeros(len(tokenizer), dtype=np.float32), seed=0).eval()
     stretch = torch.randint(10, len(tokenizer), (8, 20), generator=torch.Generator().manual_seed(0))
     ids = stretch.repeat(1, 3)
     with torch.no_grad():

@@ -46,14 +46,16 @@ def _json(value):
 
 
 def test_a_call_written_in_the_template_is_read_back(data, tokenizer):
-    call = ToolCall(name="f.g", arguments={"a": [1, {"b": "ü \"quoted\" <x>"}], "c": None})
+    call = ToolCall(name="f.g", arguments={"a": [1, {"b": 'ü "quoted" <x>'}], "c": None})
     whole = render(tokenizer, [Message(role="user", content="go"), Message(role="assistant", tool_calls=(call, call))], list(data.tools.values())[:2])
     text = tokenizer.decode([token for token, trained in zip(whole.ids, whole.trained, strict=True) if trained])
     assert parse_calls(text) == [call, call]
     assert text.startswith(call_prefix("f.g"))
 
 
-@pytest.mark.parametrize("text", ["<tool_call>\n{\n</tool_call>", "<tool_call>[1]</tool_call>", '<tool_call>{"name": 1, "arguments": {}}</tool_call>', "<tool_call>"])
+@pytest.mark.parametrize(
+    "text", ["<tool_call>\n{\n</tool_call>", "<tool_call>[1]</tool_call>", '<tool_call>{"name": 1, "arguments": {}}</tool_call>', "<tool_call>"]
+)
 def test_malformed_calls_are_none(text):
     assert parse_calls(text) is None
 
@@ -67,7 +69,7 @@ def test_a_template_without_generation_tags_is_refused(tokenizer):
 
     plain = deepcopy(tokenizer)
     plain.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
-    with pytest.raises(InputError, match="has no {% generation %} tags"):
+    with pytest.raises(InputError, match=r"has no \{% generation %\} tags"):
         require_generation_tags(plain)
 
 

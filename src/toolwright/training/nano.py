@@ -11,7 +11,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from toolwright.data.render import render
+from toolwright.data.render import call_prefix, render
 from toolwright.encoders import encode_minilm, minilm_words
 from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_init import nano_config, new_nano
@@ -41,12 +41,13 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    tokens: int = 9_500_000
+    tokens: int = 7_000_000
     rows: int = 4  # of one step
     length: int = 1024  # tokens a row
     learning_rate: float = 1.5e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
     warmup_steps: int = 100
+    name_weight: float = 4.0  # of a called tool's name in the loss: one choice among many copied tokens
     decay: float = 0.35  # last part of the steps, in which the learning rate falls to 0
     ramp: float = 0.2  # part of the steps over which exercises grow hard
     seed: int = 0
@@ -112,32 +113,47 @@ def build_school(settings: NanoSettings) -> School:
     return School(tokenizer, lexicon, Services(world, lexicon), settings)
 
 
-def make_row(school: School, step: int, row: int) -> tuple[list[int], list[bool]]:
-    """The exercise of this step and row, cut to the row length: ids and what is trained."""
+Row = tuple[list[int], list[float]]  # token ids, and how much each counts in the loss
+
+
+def make_row(school: School, step: int, row: int) -> Row:
+    """The exercise of this step and row, cut to the row length."""
     s = school.settings
     source = random.Random(f"{s.seed}/{step}/{row}")
     done = step / s.steps
     difficulty = min(1.0, done / s.ramp)
     drawn = source.random()
     if drawn < (0.25 if done < 0.01 else 0.02):
-        return copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
+        ids, trained = copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
+        return ids, [float(flag) for flag in trained]
     if drawn < 1 - 0.7 * min(1.0, max(0.0, done - 0.05) / 0.3):
         return _encoded(school, likeness_exercise(school.lexicon, difficulty, 10 + int(20 * (1 - difficulty)), source))
     return _encoded(school, school.services.exercise(difficulty, 10, source))
 
 
-def _encoded(school: School, exercise: Exercise) -> tuple[list[int], list[bool]]:
+def _encoded(school: School, exercise: Exercise) -> Row:
+    """An exercise as the chat template renders it; the names of called tools count more."""
     rendered = render(school.tokenizer, exercise.messages, exercise.tools)
-    return rendered.ids[: school.settings.length], rendered.trained[: school.settings.length]
+    weights = [float(trained) for trained in rendered.trained]
+    start = school.tokenizer(call_prefix("x").split("x")[0], add_special_tokens=False)["input_ids"]
+    for i in range(len(start), len(weights)):
+        if rendered.ids[i - len(start) : i] == start and weights[i]:
+            for j in range(i, len(weights)):
+                if '"' in school.tokenizer.decode(rendered.ids[j]):
+                    break
+                weights[j] = school.settings.name_weight
+    return rendered.ids[: school.settings.length], weights[: school.settings.length]
 
 
-def _loss(model: Any, rows: list[tuple[list[int], list[bool]]]) -> torch.Tensor:
-    """Mean cross-entropy over the trained tokens; logits are computed for those alone."""
+def _loss(model: Any, rows: list[Row]) -> torch.Tensor:
+    """Weighted mean cross-entropy over the trained tokens; logits are computed for those alone."""
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.tensor([row + [0] * (longest - len(row)) for row, _ in rows])
-    trained = torch.tensor([flags + [False] * (longest - len(flags)) for _, flags in rows])[:, 1:]
+    weights = torch.tensor([row + [0.0] * (longest - len(row)) for _, row in rows])[:, 1:]
+    trained = weights > 0
     hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained])
+    losses = torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained], reduction="none")
+    return (losses * weights[trained]).sum() / weights.sum()
 
 
 @torch.no_grad()
@@ -174,8 +190,7 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int]:
     size = len(school.tokenizer)
     config = nano_config(size, s.hidden, s.layers, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
     strings = [school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
-    vectors: np.ndarray = encode_minilm(strings)
-    model = new_nano(config, vectors, s.seed)
+    model = new_nano(config, encode_minilm(strings), how_much_tokens_say(strings), s.seed)
     embeddings = model.model.embed_tokens.weight
     others = [p for p in model.parameters() if p is not embeddings]
     groups = [{"params": others, "lr": s.learning_rate}, {"params": [embeddings], "lr": s.learning_rate * s.embedding_rate}]
@@ -187,6 +202,19 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int]:
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return model, optimizer, int(state["step"])
+
+
+def how_much_tokens_say(strings: Sequence[str]) -> np.ndarray:
+    """-1 for punctuation, pieces and the words of the chat form, rising to 1 with the rarity of a word."""
+    rank = {word: i for i, word in enumerate(minilm_words())}
+    form = {"system", "user", "assistant", "name", "arguments", "tools", "please", "string", "integer", "number", "date", "boolean"}
+
+    def one(text: str) -> float:
+        if not text.isalpha() or len(text) < 3 or text in form:
+            return -1.0
+        return min(1.0, max(-0.6, (math.log(rank.get(text, 4000) + 1) - 5.5) / 2))
+
+    return np.array([one(text) for text in strings], dtype=np.float32)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, s: NanoSettings, step: int) -> None:

@@ -1,0 +1,190 @@
+"""The grid: cells fail as rows, are never repeated, survive kill -9, and differ where their methods differ."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from toolwright.comparison.cell import Cell
+from toolwright.comparison.grid import Grid, run_grid
+from toolwright.comparison.methods import METHODS, Profile
+from toolwright.evaluation.baselines import Majority, Oracle, Uniform
+from toolwright.evaluation.models import call_scores, shuffled_descriptions
+from toolwright.evaluation.tasks import EVALUATIONS, sample
+from toolwright.types import ExpectedCall, InputError, Result
+
+TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,))
+TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
+
+
+def cell(method, data, model, **changes):
+    return replace(Cell(method, 0, str(model), str(data.directory), data.sha256, TINY, TRAINING), **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(data, tiny_model, tmp_path_factory):
+    grid = Grid(tmp_path_factory.mktemp("grid"), tuple(cell(method, data, tiny_model) for method in ("oracle", *METHODS)))
+    return grid, run_grid(grid)
+
+
+@pytest.mark.slow
+def test_every_cell_is_a_line(finished):
+    grid, results = finished
+    assert [(result.method, result.status) for result in results] == [("oracle", "done"), ("A_baseline", "done"), ("B4_coreset_random", "done")]
+    lines = [Result.model_validate_json(line) for line in (grid.output / "results.jsonl").read_text().splitlines()]
+    assert lines == results
+    trained = results[1]
+    assert trained.adapter_sha256
+    assert trained.tokens == results[2].tokens == 4 * 1536
+    assert (trained.samples, results[2].samples) == (24, 6)
+    assert set(trained.seconds) == {"load", "select", "train", "evaluate"}
+    assert trained.peak_memory_bytes["rss"] > 1e8
+    for key in ("selection.top_1", "timing.accuracy", "calls.exact", "calls.copied"):
+        assert results[0].metrics[key].value == 1.0
+        assert key in trained.metrics
+
+
+@pytest.mark.slow
+def test_two_methods_feed_different_batches(finished):
+    grid, _ = finished
+    fed = {method: (grid.output / "cells" / f"{method}-s0" / "batches.jsonl").read_text() for method in METHODS}
+    assert len(set(fed.values())) == len(METHODS)
+
+
+@pytest.mark.slow
+def test_finished_cells_are_not_repeated(finished):
+    grid, results = finished
+    started = time.perf_counter()
+    assert run_grid(grid, lambda *_: pytest.fail("a cell ran again")) == results
+    assert time.perf_counter() >= started
+
+
+@pytest.mark.slow
+def test_another_comparison_wants_another_folder(finished):
+    grid, _ = finished
+    other = Grid(grid.output, tuple(replace(one, profile=replace(TINY, steps=5)) for one in grid.cells))
+    with pytest.raises(InputError, match="holds this cell with another model, data or budget"):
+        run_grid(other)
+
+
+@pytest.mark.slow
+def test_a_failed_cell_is_a_row_and_the_others_go_on(data, tiny_model, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text('{"model_type": "lfm2"}')
+    grid = Grid(tmp_path / "out", (cell("base", data, broken), cell("majority", data, tiny_model)))
+    failed, done = run_grid(grid)
+    assert (failed.status, done.status) == ("failed", "done")
+    assert "cannot be loaded" in (failed.error or "")
+    assert failed.metrics == {}
+    mended = Grid(tmp_path / "out", grid.cells)
+    assert [result.status for result in run_grid(mended)] == ["failed", "done"]
+
+
+@pytest.mark.slow
+def test_a_metric_that_raises_is_a_failed_row(data, tiny_model, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import toolwright.evaluation.metrics as m\ndef boom(*_):\n    raise ZeroDivisionError('metric broke')\nm.RANKING_METRICS['top_1'] = boom\n"
+    )
+    script = f"""
+import sys; sys.path.insert(0, {str(tmp_path)!r})
+import sitecustomize_metric
+"""
+    (tmp_path / "sitecustomize_metric.py").write_text((tmp_path / "sitecustomize.py").read_text())
+    folder = tmp_path / "out" / "cells" / "oracle-s0"
+    from toolwright.comparison.cell import write_cell
+
+    folder.mkdir(parents=True)
+    write_cell(cell("oracle", data, tiny_model), folder)
+    run = f"{script}\nfrom pathlib import Path\nfrom toolwright.comparison.cell import run_cell\nprint(run_cell(Path({str(folder)!r})).error)"
+    output = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True).stdout
+    assert "ZeroDivisionError: metric broke" in output
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from toolwright.comparison.cell import Cell
+from toolwright.comparison.grid import Grid, run_grid
+cells = tuple(Cell.load(Path(path)) for path in sys.argv[2:])
+run_grid(Grid(Path(sys.argv[1]), cells))
+"""
+
+
+@pytest.mark.slow
+def test_killed_ten_times_it_ends_as_if_undisturbed(finished, data, tiny_model, tmp_path):
+    grid, results = finished
+    from toolwright.comparison.cell import write_cell
+
+    for one in grid.cells:
+        write_cell(one, tmp_path / one.name)
+    command = [sys.executable, "-c", DRIVER, str(tmp_path / "out"), *(str(tmp_path / one.name / "cell.json") for one in grid.cells)]
+    source = random.Random(0)
+    finished_at: dict[str, float] = {}
+    for _ in range(10):
+        run = subprocess.Popen(command)
+        time.sleep(source.uniform(1, 9))
+        if run.poll() is None:
+            os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        for path in (tmp_path / "out" / "cells").glob("*/result.json"):
+            assert finished_at.setdefault(path.parent.name, path.stat().st_mtime) == path.stat().st_mtime
+    subprocess.run(command, check=True)
+    again = [Result.model_validate_json(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert [(result.method, result.status, result.metrics, result.adapter_sha256) for result in again] == [
+        (result.method, result.status, result.metrics, result.adapter_sha256) for result in results
+    ]
+    for name, moment in finished_at.items():
+        assert (tmp_path / "out" / "cells" / name / "result.json").stat().st_mtime == moment
+
+
+def test_baselines_stand_where_they_must(data):
+    for task, figure in (("selection", "selection.top_1"), ("timing", "timing.accuracy"), ("calls", "calls.exact")):
+        measured = {name: EVALUATIONS[task](p, data, 60, lambda items, what: items)[0][figure].value for name, p in predictors(data).items()}
+        assert measured["oracle"] == 1.0
+        assert measured["random"] < 0.45
+        assert measured["majority"] < 0.45
+
+
+def predictors(data):
+    return {"oracle": Oracle(), "random": Uniform(0), "majority": Majority(data)}
+
+
+def test_a_fixed_part_of_the_test_is_used(data):
+    first, second = sample(data.selection("test"), 20), sample(data.selection("test"), 20)
+    assert first == second
+    assert len({example.id for example in first}) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        ('<tool_call>{"name": "f", "arguments": {"a": "x", "n": 3}}</tool_call>', {"exact": 1, "name_f1": 1, "argument_f1": 1, "parsed": 1, "copied": 1}),
+        ('<tool_call>{"name": "f", "arguments": {"a": "x", "n": 4}}</tool_call>', {"exact": 0, "name_f1": 1, "argument_f1": 0.5, "parsed": 1, "copied": 1}),
+        ('<tool_call>{"name": "g", "arguments": {"a": "x", "n": 3}}</tool_call>', {"exact": 0, "name_f1": 0, "argument_f1": 0, "parsed": 1, "copied": 0}),
+        ("Sorry.", {"exact": 0, "name_f1": 0, "argument_f1": 0, "parsed": 0, "copied": 0}),
+        ("<tool_call>{", {"exact": 0, "name_f1": 0, "argument_f1": 0, "parsed": 0, "copied": 0}),
+    ],
+)
+def test_call_scores(text, scores):
+    assert call_scores(ExpectedCall(name="f", arguments={"a": ["x"], "n": [3, "3"]}, copied=("a",)), text) == scores
+
+
+def test_shuffled_descriptions_move_all(data):
+    tools = list(data.tools.values())[:10]
+    shuffled = shuffled_descriptions(tools)
+    assert [tool.name for tool in shuffled] == [tool.name for tool in tools]
+    assert all(a.description != b.description for a, b in zip(tools, shuffled, strict=True))
+    assert sorted(tool.description for tool in shuffled) == sorted(tool.description for tool in tools)
+
+
+def test_results_hold_no_unknown_keys():
+    with pytest.raises(ValueError, match="unheard"):
+        Result.model_validate(json.loads('{"method": "a", "seed": 0, "model": "m", "status": "done", "unheard": 1}'))

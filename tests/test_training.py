@@ -1,0 +1,106 @@
+"""Fine-tuning: the adapter moves, the audit refuses what cannot be learned, an interrupted run ends where an undisturbed one does."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toolwright.data.render import Rendered
+from toolwright.models.hub import NANO
+from toolwright.training.audit import audit
+from toolwright.training.sft import AgentSFTTrainer, SFTSettings
+from toolwright.types import InputError
+
+
+def settings(model, **changes):
+    base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "rows_per_forward": 1, "max_length": 1536}
+    return SFTSettings(**{**base, "lora_rank": 4, "lora_alpha": 8, "checkpoint_steps": 2, "gradient_checkpointing": False, **changes})
+
+
+@pytest.fixture(scope="module")
+def dialogues(data):
+    return data.dialogues("train")[:12]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_model, dialogues, data, tmp_path_factory):
+    return AgentSFTTrainer(settings(tiny_model), tmp_path_factory.mktemp("undisturbed")).train(dialogues, data.tools)
+
+
+def test_lora_b_moves_in_every_layer(undisturbed):
+    weights = load_file(undisturbed.adapter / "adapter_model.safetensors")
+    moved = {name: float(tensor.abs().max()) for name, tensor in weights.items() if "lora_B" in name}
+    assert len(moved) > 8
+    assert all(value > 0 for value in moved.values())
+
+
+def test_gradient_checkpointing_moves_lora_b_too(tiny_model, dialogues, data, tmp_path):
+    trained = AgentSFTTrainer(settings(tiny_model, steps=2, gradient_checkpointing=True), tmp_path).train(dialogues, data.tools)
+    weights = load_file(trained.adapter / "adapter_model.safetensors")
+    assert all(float(tensor.abs().max()) > 0 for name, tensor in weights.items() if "lora_B" in name)
+
+
+def test_what_was_done_is_recorded(undisturbed):
+    folder = undisturbed.adapter.parent
+    batches = [json.loads(line) for line in (folder / "batches.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in batches] == [step for step in range(6) for _ in range(2)]
+    found = json.loads((folder / "audit.json").read_text())
+    assert found["dialogues"] == 12
+    assert found["truncated"] == found["emptied"] == 0
+    assert 0 < found["trained_tokens"] < found["tokens"] / 3
+    pieces = found["samples"][0]
+    assert any(piece["trained"] and piece["text"].endswith("<|im_end|>") for piece in pieces)
+    assert undisturbed.tokens == 6 * 2 * 1536
+
+
+class Cut(Exception):
+    pass
+
+
+def test_a_cut_run_ends_bit_equal(tiny_model, dialogues, data, undisturbed, tmp_path):
+    def cut_at_five(done, total):
+        if done == 5:
+            raise Cut
+
+    with pytest.raises(Cut):
+        AgentSFTTrainer(settings(tiny_model), tmp_path, cut_at_five).train(dialogues, data.tools)
+    started = []
+    again = AgentSFTTrainer(settings(tiny_model), tmp_path, lambda done, total: started.append(done)).train(dialogues, data.tools)
+    assert started[0] == 4
+    assert again.sha256 == undisturbed.sha256
+
+
+def test_a_finished_run_is_not_repeated(tiny_model, dialogues, data, undisturbed):
+    def never(done, total):
+        raise AssertionError("trained again")
+
+    assert AgentSFTTrainer(settings(tiny_model), undisturbed.adapter.parent, never).train(dialogues, data.tools) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(NANO))
+
+
+def test_the_audit_counts_and_refuses(tokenizer):
+    end = tokenizer.eos_token_id
+    good = Rendered([10, 11, end], [False, True, True])
+    late = Rendered([10] * 9 + [end], [False] * 9 + [True])
+    kept, found = audit([good] * 199 + [late], 5, tokenizer)
+    assert (len(kept), found.truncated, found.emptied) == (199, 1, 1)
+    with pytest.raises(InputError, match="2 of 100 dialogues have no token to train on"):
+        audit([good] * 98 + [late] * 2, 5, tokenizer)
+    with pytest.raises(InputError, match="end-of-turn token '<|im_end|>' is never trained on".replace("|", r"\|")):
+        audit([Rendered([10, 11], [False, True])] * 3, 5, tokenizer)
+    with pytest.raises(InputError, match="0 of 0"):
+        audit([], 5, tokenizer)
+
+
+def test_training_is_deterministic_and_the_seed_counts(tiny_model, dialogues, data, undisturbed, tmp_path):
+    torch.manual_seed(99)
+    same = AgentSFTTrainer(settings(tiny_model), tmp_path / "same").train(dialogues, data.tools)
+    other = AgentSFTTrainer(settings(tiny_model, seed=2), tmp_path / "other").train(dialogues, data.tools)
+    assert same.sha256 == undisturbed.sha256 != other.sha256
