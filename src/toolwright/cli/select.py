@@ -33,10 +33,10 @@ def select(
     from rich.table import Table
 
     described = {tool.name: " ".join(tool.description.split()) for tool in catalogue}
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("score", justify="right")
     table.add_column("tool", style="cyan", no_wrap=True)
-    table.add_column("description", no_wrap=True, overflow="ellipsis")
+    table.add_column("description", no_wrap=True, overflow="ellipsis", ratio=1)
     for tool in selection.tools:
         table.add_row(f"{tool.score:.2f}", tool.name, described[tool.name])
     console = Console()
