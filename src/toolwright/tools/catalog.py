@@ -16,6 +16,8 @@ from toolwright.types import InputError, Tool, read_lines, write_text
 
 SOURCES = "an OpenAPI 3 file (.json, .yaml), tool JSON (.json, .jsonl) in OpenAI, Anthropic or MCP form, a Python file (.py) or a dotted module name"
 
+DATA_SUFFIXES = (".json", ".jsonl", ".yaml", ".yml")
+
 
 def read_catalog(path: Path) -> list[Tool]:
     """The tools of a JSON Lines file, each line in any of the forms; names are unique."""
@@ -56,13 +58,14 @@ def import_tools(sources: Sequence[str]) -> list[Tool]:
 def import_source(source: str) -> list[Tool]:
     """The tools of one source: see `SOURCES`."""
     path = Path(source)
-    if source.endswith(".py") or (not path.exists() and all(part.isidentifier() for part in source.split("."))):
+    dotted = not path.exists() and path.suffix not in DATA_SUFFIXES and all(part.isidentifier() for part in source.split("."))
+    if path.suffix == ".py" or dotted:
         return tools_of_module(source)
     if not path.is_file():
         raise InputError(f"{source}: no such file; expected {SOURCES}")
     if path.suffix == ".jsonl":
         return read_catalog(path)
-    if path.suffix not in (".json", ".yaml", ".yml"):
+    if path.suffix not in DATA_SUFFIXES:
         raise InputError(f"{source}: got a {path.suffix or 'nameless'} file; expected {SOURCES}")
     value = _parse(path)
     if isinstance(value, dict) and ("openapi" in value or "swagger" in value):
