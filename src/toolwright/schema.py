@@ -1,4 +1,4 @@
-"""JSON Schema for tools: check a call's arguments, and read and write a tool in the OpenAI, Anthropic and MCP forms.
+"""JSON Schema for tools: check arguments; read and write the OpenAI, Anthropic and MCP forms.
 
 The forms convert into each other without loss: what one form has no place for travels in `Tool.extras` (`"x-toolwright"` in files), under
 the name of the form it came from, and is written back in that form. Schemas are kept as they are, `$ref` and `$defs` included.

@@ -1,4 +1,4 @@
-"""What every part speaks: tools, calls, conversations, examples, results, and how they are read from and written to JSON Lines.
+"""What every part speaks: tools, calls, conversations, results, and their JSON Lines.
 
 Everything here is frozen and knows nothing of the rest of the package. A file is one JSON object a line in UTF-8; a line that does not fit
 is refused with its file, its line, what came and what is allowed (`InputError`, which the command line turns into exit code 2).

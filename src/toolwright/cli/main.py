@@ -1,4 +1,6 @@
-"""The `toolwright` command. Commands import what they need when they run, so that help and word search stay fast and free of torch.
+"""The `toolwright` command.
+
+Commands import what they need when they run, so that help and word search stay fast and free of torch.
 
 Exit codes: 0 done, 1 something failed (named on stderr), 2 wrong input (named: place, value received, values allowed).
 """

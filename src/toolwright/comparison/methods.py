@@ -1,4 +1,7 @@
-"""The table of methods. One entry each; the rows beside them (`base`, `random`, `majority`, `oracle`) train nothing."""
+"""The table of methods, one entry each, and the sizes of a comparison.
+
+The rows beside them (`base`, `random`, `majority`, `oracle`) train nothing.
+"""
 
 from __future__ import annotations
 

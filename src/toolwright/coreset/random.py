@@ -1,4 +1,4 @@
-"""The control that every clever choice must beat: dialogues drawn without regard to what they hold."""
+"""The control that every clever choice must beat: dialogues drawn at random."""
 
 from __future__ import annotations
 

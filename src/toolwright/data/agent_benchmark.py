@@ -1,4 +1,4 @@
-"""agent_benchmark: selection, timing and call examples made from what people say in the domain files.
+"""agent_benchmark: selection, timing and call examples from what people say in the domain files.
 
 Splits are by phrasing (a sentence frame stands in one split only) and by tool (an unseen tool has test sentences alone). Each sentence is filled several
 times from the world's rows; an id is `domain.tool.kind.frame.fill`, so what comes from one sentence shares all but the last part. Candidates

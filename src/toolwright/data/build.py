@@ -1,4 +1,4 @@
-"""`toolwright data build`: every file of the data, the same bytes for the same seed and domains, and a manifest with their hashes."""
+"""`toolwright data build`: every file of the data, the same bytes for the same seed, with hashes."""
 
 from __future__ import annotations
 

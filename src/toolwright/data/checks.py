@@ -1,4 +1,4 @@
-"""What must hold of domain files and of the data made from them; every offender is named."""
+"""What must hold of domain files and their data; every offender is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a domain file says people say to concrete sentences: slots filled from the world's own rows, with the arguments they imply."""
+"""Sayings made concrete: slots filled from the world's own rows, with the arguments they imply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words in which a model is asked to judge timing; training, inference and evaluation use these and no others."""
+"""The words in which a model is asked to judge timing, in training and evaluation alike."""
 
 TIMING_INSTRUCTION = (
     "Decide what to do next and answer with one word. "

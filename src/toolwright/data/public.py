@@ -1,4 +1,6 @@
-"""Loaders of public benchmark files, in their authors' own formats, from the directory named by TOOLWRIGHT_PUBLIC_DATA or `--public-data`.
+"""Loaders of public benchmark files, in their authors' own formats.
+
+They are read from the directory named by `--public-data` or TOOLWRIGHT_PUBLIC_DATA.
 
 MetaTool (Huang et al., ICLR 2024): a request and the one of 199 tools that serves it, or the two that do.
 """

@@ -1,4 +1,6 @@
-"""Dialogues as token ids: one rendering for training, inference and evaluation, the model's own chat template with the tools in it.
+"""Dialogues as token ids: one rendering for training, inference and evaluation.
+
+It is the model's own chat template, with the tools in it.
 
 The trained part is what the template marks with `{% generation %}`: what the assistant writes, its end-of-turn token included. What stands before
 it is, token for token, what `prompt_ids` gives at inference (a test holds that).

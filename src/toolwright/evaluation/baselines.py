@@ -1,4 +1,4 @@
-"""Predictors that read nothing, beside every model: an even guess, the commonest answer of train, and the gold answer itself."""
+"""Predictors that read nothing, beside every model: random, majority and oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a selector ranks a whole catalogue: every ranking metric with its interval, by group, beside random and majority."""
+"""How well a selector ranks a whole catalogue, beside random and majority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three tests of agent_benchmark: every metric with its interval, split by group, and every case for whoever wants to look.
+"""The three tests of agent_benchmark: every metric with its interval, by group, and every case.
 
 Sentences that come from one frame are not independent: intervals draw whole frames. A fixed, seeded part of each test is used, the same for every method.
 """

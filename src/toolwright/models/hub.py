@@ -1,4 +1,4 @@
-"""Where a model comes from: `nano` (in the package), a folder, or a name on the Hugging Face hub or its mirror (`HF_ENDPOINT`)."""
+"""Where a model comes from: `nano`, a folder, or the Hugging Face hub or its mirror (`HF_ENDPOINT`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Causal language models through transformers: loading, ranking of continuations, greedy answers in batches.
+"""Causal language models through transformers: loading, ranking, greedy answers in batches.
 
 Weights load from safetensors only; remote code is off.
 """

@@ -1,4 +1,7 @@
-"""Figures: one message each, labelled axes, intervals drawn, colours that colour-blind readers can tell apart (Okabe and Ito)."""
+"""Figures: one message each, intervals drawn, in colours that colour-blind readers can tell apart.
+
+The palette is Okabe and Ito's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report: one self-contained page, its figures as PNG, and the tables as Markdown and CSV. Reads result files only."""
+"""The report: one self-contained page, figures as PNG, tables as Markdown and CSV; reads files only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogues of tools: read them from files of any form and from Python modules, write them as `tools.jsonl`."""
+"""Catalogues of tools: read from files of any form and Python modules, written as `tools.jsonl`."""
 
 from __future__ import annotations
 

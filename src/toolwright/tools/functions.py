@@ -1,4 +1,4 @@
-"""Python functions as tools: the signature gives the parameters, the docstring the descriptions."""
+"""Python functions as tools: parameters from the signature, descriptions from the docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nano is pre-trained on: conversations in its own chat form, made without end from a seed.
+"""What nano is pre-trained on: conversations made without end from a seed.
 
 Three kinds. *Copying*: random tokens repeated. *Likeness*: tools of random words, asked for in words that mean nearly the same (MiniLM's neighbours), so
 that matching by meaning is learned over the whole vocabulary and not on a few services. *Service*: the foundation domains, one set of tools

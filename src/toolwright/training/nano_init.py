@@ -1,4 +1,4 @@
-"""nano's starting weights: word meanings in the embeddings; copying, summing up and searching built in.
+"""nano's starting weights: word meanings in the embeddings; copying and searching built in.
 
 A small model learns for millions of tokens before it first copies from its context, because copying takes two layers that are useless without each
 other: an induction head (Olsson et al., "In-context Learning and Induction Heads", 2022). Here it is laid down before training, in the spirit of

@@ -1,4 +1,6 @@
-"""nano's tokenizer: byte-level BPE whose commonest words are whole tokens, so that each can carry a meaning from the start.
+"""nano's tokenizer: byte-level BPE whose commonest words are whole tokens.
+
+So each of them can carry a meaning from the start.
 
 Pieces come from BPE on the foundation domains' text; whole words, in the three forms in which prose, identifiers and names need them (` word`, `word`, `Word`),
 come from MiniLM's word list, which is in order of frequency. Capitalised words, digits and punctuation never take in the space before them, so a

@@ -1,4 +1,4 @@
-"""Read and check domain files. The first problem raises `InputError` with the file, the line and the reason."""
+"""Read and check domain files; the first problem is named with file, line and reason."""
 
 from __future__ import annotations
 

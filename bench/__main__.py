@@ -1,0 +1,5 @@
+"""Run every bench: `python -m bench`."""
+
+from bench import selection
+
+selection.main()
