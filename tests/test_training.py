@@ -14,13 +14,14 @@ from toolwright.types import InputError
 
 
 def settings(model, **changes):
-    base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "rows_per_forward": 1, "max_length": 1536}
+    base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "rows_per_forward": 1, "max_length": 1024}
     return SFTSettings(**{**base, "lora_rank": 4, "lora_alpha": 8, "checkpoint_steps": 2, "gradient_checkpointing": False, **changes})
 
 
 @pytest.fixture(scope="module")
 def dialogues(data):
-    return data.dialogues("train")[:12]
+    """Twelve that fit into a row."""
+    return [dialogue for dialogue in data.dialogues("train") if len(dialogue.messages) <= 4][:12]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_what_was_done_is_recorded(undisturbed):
     assert 0 < found["trained_tokens"] < found["tokens"] / 3
     pieces = found["samples"][0]
     assert any(piece["trained"] and piece["text"].endswith("<|im_end|>") for piece in pieces)
-    assert undisturbed.tokens == 6 * 2 * 1536
+    assert undisturbed.tokens == 6 * 2 * 1024
 
 
 class Cut(Exception):
@@ -91,6 +92,8 @@ def test_the_audit_counts_and_refuses(tokenizer):
     late = Rendered([10] * 9 + [end], [False] * 9 + [True])
     kept, found = audit([good] * 199 + [late], 5, tokenizer)
     assert (len(kept), found.truncated, found.emptied) == (199, 1, 1)
+    assert str(found).startswith("mask audit: 200 dialogues, 597 tokens, 67% of them trained; 1 cut, 1 left empty")
+    assert "⟦" in str(found)
     with pytest.raises(InputError, match="2 of 100 dialogues have no token to train on"):
         audit([good] * 98 + [late] * 2, 5, tokenizer)
     with pytest.raises(InputError, match="end-of-turn token '<|im_end|>' is never trained on".replace("|", r"\|")):

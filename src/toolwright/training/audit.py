@@ -32,6 +32,13 @@ class Audit:
     def to_json(self) -> JSON:
         return asdict(self)
 
+    def __str__(self) -> str:
+        """For people: the counts, then each sample with what is trained between ⟦ and ⟧."""
+        share = self.trained_tokens / max(1, self.tokens)
+        head = f"{self.dialogues} dialogues, {self.tokens:,} tokens, {share:.0%} of them trained; {self.truncated} cut, {self.emptied} left empty"
+        shown = ["".join(f"⟦{piece['text']}⟧" if piece["trained"] else piece["text"] for piece in sample) for sample in self.samples]
+        return "\n--- sample ---\n".join([f"mask audit: {head}", *shown])
+
 
 def audit(rendered: Sequence[Rendered], length: int, tokenizer: Any) -> tuple[list[Rendered], Audit]:
     """Cut what is too long and count; returns the dialogues to train on (those with something to learn) and the audit.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -85,6 +86,7 @@ class AgentSFTTrainer:
         rendered = [render(tokenizer, dialogue.messages, [tools[name] for name in dialogue.tools]) for dialogue in dialogues]
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        print(found, file=sys.stderr, flush=True)
         packed = pack(kept, s.max_length, tokenizer.pad_token_id)
         torch.manual_seed(s.seed)
         model = self._model(tokenizer)
