@@ -11,6 +11,8 @@ import typer
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
 
+TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+
 
 @app.callback()
 def _group() -> None:
@@ -87,8 +89,7 @@ def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
                 raise InputError(f"{where}: unknown setting {key!r}; allowed: {', '.join(allowed)}")
             if isinstance(value, str) and allowed[key] == "float":
                 value = _number(value, where)  # YAML reads 1e-3 as text
-            types = {"int": int, "float": (int, float), "str": str, "bool": bool}
-            if not isinstance(value, types.get(allowed[key], object)):  # type: ignore[arg-type]
+            if not isinstance(value, TYPES[allowed[key]]) or isinstance(value, bool) != (allowed[key] == "bool"):
                 raise InputError(f"{where}: {key} is {value!r}; expected {allowed[key]}")
             values[key] = value
     return values

@@ -24,7 +24,7 @@ from toolwright.types import (
     TimingLabel,
 )
 from toolwright.world.engine import World
-from toolwright.world.spec import Domain, Saying, ToolSpec
+from toolwright.world.spec import Domain, Requests, Saying, ToolSpec
 
 CANDIDATES = 10
 CALL_TOOLS = 5
@@ -60,13 +60,15 @@ def frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
     """Every saying of a split, in the order of the files."""
     for domain in domains:
         for tool in domain.tools:
-            for kind, label, sayings in (("request", "call", tool.requests), ("clarify", "clarify", tool.clarify)):
-                for j, saying in enumerate(sayings.of(split)):
-                    yield Frame(f"{domain.domain}.{tool.name}.{kind}.{split}{j}", domain, tool, saying, label, split)  # type: ignore[arg-type]
-        for label, sayings in (("answer", domain.talk.answer), ("unable", domain.talk.unable)):
-            for j, saying in enumerate(sayings.of(split)):
+            spoken: tuple[tuple[str, TimingLabel, Requests], ...] = (("request", "call", tool.requests), ("clarify", "clarify", tool.clarify))
+            for kind, label, requests in spoken:
+                for j, saying in enumerate(requests.of(split)):
+                    yield Frame(f"{domain.domain}.{tool.name}.{kind}.{split}{j}", domain, tool, saying, label, split)
+        talk: tuple[tuple[TimingLabel, Requests], ...] = (("answer", domain.talk.answer), ("unable", domain.talk.unable))
+        for label, requests in talk:
+            for j, saying in enumerate(requests.of(split)):
                 like = domain.by_name[saying.like] if saying.like else None
-                yield Frame(f"{domain.domain}.talk.{label}.{split}{j}", domain, like, saying, label, split)  # type: ignore[arg-type]
+                yield Frame(f"{domain.domain}.talk.{label}.{split}{j}", domain, like, saying, label, split)
 
 
 class Offers:
