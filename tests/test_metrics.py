@@ -85,7 +85,7 @@ def test_paired_differences():
 
 
 def test_a_statistic_keeps_its_value():
-    metric = statistic_interval(lambda i: float(len(set(i.tolist())) > 0), 10)
+    metric = statistic_interval(lambda i: float(len(set(i.tolist())) > 0), list("abcdefghij"))
     assert (metric.value, metric.low, metric.high, metric.n) == (1.0, 1.0, 1.0, 10)
 
 

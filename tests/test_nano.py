@@ -29,7 +29,7 @@ def test_bad_settings_are_named(arguments, said):
 
 
 def test_later_settings_win():
-    assert read_settings([str(RECIPE), "tokens=5", "learning_rate=1e-4"], NanoSettings)["tokens"] == 5
+    assert read_settings([str(RECIPE), "steps=5", "learning_rate=1e-4"], NanoSettings)["steps"] == 5
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,8 @@ def test_the_page_stands_alone_and_names_failures(folder):
 def test_tables_hold_every_figure(folder):
     write_report(folder)
     table = (folder / "results.md").read_text()
-    assert "| A_baseline | 70.0 [60.0, 80.0] |" in table
+    assert "| B4_coreset_random | 1 of 2 |" in table
+    assert "| A_baseline | 1 of 1 | 70.0 [60.0, 80.0] |" in table
     with (folder / "results.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert sum(row["method"] == "A_baseline" for row in rows) == len(HEADLINES)

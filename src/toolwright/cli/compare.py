@@ -33,7 +33,7 @@ def compare(
     from toolwright.comparison.cell import Cell
     from toolwright.comparison.grid import Grid, check_methods, rows_and_methods, run_grid
     from toolwright.comparison.methods import METHODS, PROFILES, TRAINING
-    from toolwright.models.hub import resolve_model
+    from toolwright.models.hub import model_sha256
     from toolwright.report.page import write_report
     from toolwright.types import InputError
 
@@ -42,12 +42,12 @@ def compare(
     profile = PROFILES["quick" if quick else "full"]
     chosen = method or list(METHODS)
     check_methods(chosen)
-    resolve_model(model)
+    weights = model_sha256(model)
     numbers = profile.seeds if seeds is None else parse_seeds(seeds)
     folder, sha256 = _open_or_build(data, output)
     training = TRAINING["nano" if model == "nano" else "mission"]
     cells = tuple(
-        Cell(row, seed, model, str(folder), sha256, profile, training)
+        Cell(row, seed, model, weights, str(folder), sha256, METHODS[row].coreset if row in METHODS else None, profile, training)
         for row in rows_and_methods(chosen)
         for seed in (numbers if row in METHODS else numbers[:1])
     )
@@ -75,9 +75,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     from toolwright.types import InputError
 
     try:
-        return tuple(int(part) for part in text.split(","))
+        seeds = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise InputError(f"--seeds: got {text!r}; expected whole numbers separated by commas, such as 0,1,2") from error
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"--seeds: got {text!r}; expected each seed once")
+    return seeds
 
 
 def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
@@ -119,6 +122,7 @@ def show(results: list[Result]) -> None:
     """Print the table of results."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     table = Table(title="percent, with 95 % intervals", title_style="dim", title_justify="left")
@@ -129,7 +133,7 @@ def show(results: list[Result]) -> None:
     table.add_column("train s", justify="right")
     for result in results:
         if result.status == "failed":
-            table.add_row(result.method, str(result.seed), f"[red]failed: {result.error}"[:60])
+            table.add_row(result.method, str(result.seed), Text(f"failed: {result.error}"[:60], style="red"))
             continue
         figures = []
         for key in SHOWN:

@@ -31,6 +31,7 @@ def select(
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     described = {tool.name: " ".join(tool.description.split()) for tool in catalogue}
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
@@ -38,7 +39,7 @@ def select(
     table.add_column("tool", style="cyan", no_wrap=True)
     table.add_column("description", no_wrap=True, overflow="ellipsis", ratio=1)
     for tool in selection.tools:
-        table.add_row(f"{tool.score:.2f}", tool.name, described[tool.name])
+        table.add_row(f"{tool.score:.2f}", Text(tool.name), Text(described[tool.name]))
     console = Console()
     console.print(table if selection.tools else "No tool shares a word with the request.")
     console.print(f"[dim]{selection.total_matches} of {len(catalogue)} tools match[/dim]", highlight=False)

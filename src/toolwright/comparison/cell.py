@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import random
-import resource
 import sys
 import threading
 import time
@@ -22,8 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from toolwright import __version__
 from toolwright.comparison.methods import METHODS, Profile
-from toolwright.types import Metric, Result, sha256_of_files, write_text
+from toolwright.types import InputError, Metric, Result, sha256_of_files, write_text
 
 LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
 TASKS = ("selection", "timing", "calls")
@@ -36,10 +36,13 @@ class Cell:
     method: str
     seed: int
     model: str
+    model_sha256: str
     data: str
     data_sha256: str
+    coreset: str | None
     profile: Profile
     training: dict[str, Any]  # settings of `SFTSettings` beyond those of the profile
+    version: str = __version__
 
     @property
     def name(self) -> str:
@@ -47,8 +50,12 @@ class Cell:
 
     @classmethod
     def load(cls, path: Path) -> Cell:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**value, "profile": Profile(**{**value["profile"], "seeds": tuple(value["profile"]["seeds"])})})
+        """Read a cell's description. Raises `InputError` for one that another version wrote."""
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**value, "profile": Profile(**{**value["profile"], "seeds": tuple(value["profile"]["seeds"])})})
+        except (TypeError, KeyError, json.JSONDecodeError) as error:
+            raise InputError(f"{path}: not a cell of this version ({error}); choose another --output or remove the folder") from error
 
 
 def run_cell(folder: Path) -> Result:
@@ -74,12 +81,12 @@ def _measure(cell: Cell, folder: Path) -> Result:
     from toolwright.evaluation.baselines import Majority, Oracle, Uniform
     from toolwright.evaluation.models import ModelPredictor, Predictor
     from toolwright.models.local import load_model
-    from toolwright.training.sft import AgentSFTTrainer, SFTSettings
+    from toolwright.training.sft import AgentSFTTrainer, SFTSettings, peak_rss_bytes
 
     torch.set_num_threads(max(1, os.cpu_count() or 1))
     seconds = {"load": 0.0, "select": 0.0, "train": 0.0, "evaluate": 0.0}
     cost = {"steps": 0, "samples": 0, "tokens": 0}
-    adapter_sha = ""
+    adapter_sha, trained_rss = "", 0
     start = time.perf_counter()
     data = open_data(Path(cell.data))
     if data.sha256 != cell.data_sha256:
@@ -93,8 +100,8 @@ def _measure(cell: Cell, folder: Path) -> Result:
         seconds["load"] = time.perf_counter() - start
         start = time.perf_counter()
         chosen = list(range(len(pool)))
-        if strategy := METHODS[cell.method].coreset:
-            chosen = STRATEGIES[strategy](pool, min(cell.profile.keep, len(pool)), seed=cell.seed)
+        if cell.coreset is not None:
+            chosen = STRATEGIES[cell.coreset](pool, min(cell.profile.keep, len(pool)), seed=cell.seed)
         seconds["select"] = time.perf_counter() - start
         write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
         profile = cell.profile
@@ -108,22 +115,22 @@ def _measure(cell: Cell, folder: Path) -> Result:
             **cell.training,
         )
         trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train([pool[i] for i in chosen], data.tools)
-        seconds["train"] = trained.seconds
+        seconds["train"], trained_rss = trained.seconds, trained.peak_rss_bytes
         cost = {"steps": trained.steps, "samples": trained.samples, "tokens": trained.tokens}
         adapter_sha = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
         if adapter_sha != trained.sha256:
             raise ValueError(f"the adapter on disk is {adapter_sha[:12]}, but training wrote {trained.sha256[:12]}")
+        start = time.perf_counter()
         predictor = ModelPredictor(load_model(cell.model, trained.adapter))
+        seconds["load"] += time.perf_counter() - start
     elif cell.method == "base":
         predictor = ModelPredictor(load_model(cell.model))
         seconds["load"] = time.perf_counter() - start
     else:
         rows: dict[str, Callable[[], Predictor]] = {"random": lambda: Uniform(cell.seed), "majority": lambda: Majority(data), "oracle": Oracle}
         predictor = rows[cell.method]()
-    start = time.perf_counter()
-    metrics = _evaluate(predictor, data, cell, folder)
-    seconds["evaluate"] = time.perf_counter() - start
-    peak = {"rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    metrics, seconds["evaluate"] = _evaluate(predictor, data, cell, folder)
+    peak = {"rss": max(trained_rss, peak_rss_bytes())}
     if torch.cuda.is_available():
         peak["gpu"] = torch.cuda.max_memory_allocated()
     return Result(
@@ -141,20 +148,23 @@ def _measure(cell: Cell, folder: Path) -> Result:
     )
 
 
-def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> dict[str, Metric]:
-    """The metrics of every task; a task that was measured before is read from its file."""
+def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float]:
+    """The metrics of every task and the seconds they took; a task that was measured before is read from its file."""
     from toolwright.evaluation.tasks import EVALUATIONS
 
     metrics: dict[str, Metric] = {}
+    seconds = 0.0
     for task in TASKS:
         stored = folder / f"evaluated_{task}.json"
         if not stored.is_file():
+            start = time.perf_counter()
             found, cases = EVALUATIONS[task](predictor, data, cell.profile.test_items, _told)
-            text = json.dumps({"metrics": {key: metric.model_dump() for key, metric in found.items()}, "examples": cases}, ensure_ascii=False)
-            write_text(stored, text)
+            measured = {"metrics": {key: metric.model_dump() for key, metric in found.items()}, "seconds": time.perf_counter() - start}
+            write_text(stored, json.dumps({**measured, "examples": cases}, ensure_ascii=False))
         value = json.loads(stored.read_text(encoding="utf-8"))
         metrics |= {key: Metric.model_validate(metric) for key, metric in value["metrics"].items()}
-    return metrics
+        seconds += value["seconds"]
+    return metrics, seconds
 
 
 def _told(items: Sequence[Any], what: str) -> Iterable[Any]:

@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from toolwright.comparison.cell import Cell, write_cell
 from toolwright.comparison.methods import METHODS, ROWS
-from toolwright.types import InputError, Result, write_text
+from toolwright.types import InputError, Result, explain, write_text
 
 Progress = Callable[[str, str, int, int], None]  # cell, stage, done, total
 
@@ -32,10 +34,12 @@ class Grid:
 
 
 def check_methods(methods: Sequence[str]) -> None:
-    """Raise `InputError` for a method that is not in the table."""
+    """Raise `InputError` for a method that is not in the table, or stands twice."""
     for method in methods:
         if method not in METHODS:
             raise InputError(f"--method: got {method!r}; allowed: {', '.join(METHODS)}")
+        if methods.count(method) > 1:
+            raise InputError(f"--method: got {method!r} twice; expected each once")
 
 
 def prepare(grid: Grid) -> list[Cell]:
@@ -67,15 +71,17 @@ def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: N
 
 
 def write_results(grid: Grid) -> list[Result]:
-    """`results.jsonl` from the cells that have ended, in the order of the table."""
-    results = [result for cell in grid.cells if (result := _result(grid.folder(cell))) is not None]
+    """`results.jsonl` from all cells of the folder that have ended, of earlier runs too, in the order of the table."""
+    order = [*ROWS, *METHODS]
+    found = [result for folder in (grid.output / "cells").iterdir() if (result := _result(folder)) is not None]
+    results = sorted(found, key=lambda result: (order.index(result.method), result.seed))
     write_text(grid.output / "results.jsonl", "".join(result.model_dump_json() + "\n" for result in results))
     return results
 
 
 def _run(cell: Cell, folder: Path, progress: Progress) -> None:
     """Run one cell in a process of its own; one that dies without a result leaves a failed row."""
-    with (folder / "stderr.log").open("ab") as errors:
+    with (folder / "stderr.log").open("wb") as errors:
         command = [sys.executable, "-m", "toolwright.comparison.cell", str(folder)]
         worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert worker.stdout is not None
@@ -93,7 +99,12 @@ def _run(cell: Cell, folder: Path, progress: Progress) -> None:
 
 def _result(folder: Path) -> Result | None:
     path = folder / "result.json"
-    return Result.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error, Result)}; choose another --output or remove the folder") from error
 
 
 def rows_and_methods(methods: Sequence[str]) -> list[str]:

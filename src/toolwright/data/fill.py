@@ -80,7 +80,7 @@ def slot_values(domain: Domain, tool: ToolSpec, saying: Saying, world: World, so
         elif name in values and tool.parameters[name].type in ("array", "object"):
             values[name] = json.loads(values[name])  # SQLite gives lists and objects as JSON text
     shown = {}
-    for slot, style in {match for turn in saying.turns for match in SLOT.findall(turn)}:
+    for slot, style in dict.fromkeys(match for turn in saying.turns for match in SLOT.findall(turn)):
         said = domain.parameter_field(tool, slot).said if slot in tool.parameters else {}
         shown[f"{slot}:{style}" if style else slot] = say(values[slot], said, source) if style else plain(values[slot])
     return values, shown

@@ -73,9 +73,24 @@ def require_generation_tags(tokenizer: Any) -> None:
         tokenizer.chat_template = template
 
 
+def require_call_form(tokenizer: Any) -> None:
+    """Raise `InputError` unless the template writes calls in Qwen2.5's form, the one that is ranked and parsed here."""
+    call = ToolCall(name="a_tool", arguments={"key": "value"})
+    ids = tokenizer.apply_chat_template(
+        template_messages([Message(role="user", content="go"), Message(role="assistant", tool_calls=(call,))]), tokenize=True, return_dict=True
+    )["input_ids"]
+    text = tokenizer.decode(ids)
+    if call_prefix(call.name) not in text or parse_calls(text) != [call]:
+        raise InputError(
+            f"chat template of {tokenizer.name_or_path}: does not write calls as <tool_call>{{...}}</tool_call>; other forms are not supported yet"
+        )
+
+
 def call_prefix(name: str) -> str:
-    """How an assistant's turn begins that calls this tool, in Qwen2.5's form, up to its arguments."""
-    return f'<tool_call>\n{{"name": {json.dumps(name, ensure_ascii=False)}, "arguments": '
+    """How an assistant's turn begins that calls this tool, in Qwen2.5's form, up to its arguments (not the space before them: it would be cut
+    into another token than in a whole call).
+    """
+    return f'<tool_call>\n{{"name": {json.dumps(name, ensure_ascii=False)}, "arguments":'
 
 
 def parse_calls(text: str) -> list[ToolCall] | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from toolwright.data.prompts import TIMING_INSTRUCTION
-from toolwright.data.render import call_prefix, parse_calls, prompt_ids
+from toolwright.data.render import call_prefix, parse_calls, prompt_ids, require_call_form
 from toolwright.models.local import LanguageModel, continuation_log_likelihoods, greedy_answers
 from toolwright.types import TIMING_LABELS, CallExample, ExpectedCall, Message, SelectionExample, TimingExample, Tool, ToolCall
 
@@ -41,6 +41,7 @@ class ModelPredictor:
     """A language model as it is used: by likelihood and by greedy writing."""
 
     def __init__(self, lm: LanguageModel) -> None:
+        require_call_form(lm.tokenizer)
         self.lm = lm
 
     def _ids(self, text: str) -> list[int]:

@@ -42,12 +42,14 @@ def mean_intervals(columns: Mapping[str, Sequence[float]], groups: Sequence[str]
     return {name: Metric(value=float(middle[j]), low=float(low[j]), high=float(high[j]), n=len(values)) for j, name in enumerate(columns)}
 
 
-def statistic_interval(statistic: Callable[[np.ndarray], float], n: int, seed: int = 0, resamples: int = 500) -> Metric:
-    """Any statistic of test cases, given their indices, with its 95 % bootstrap interval over n cases."""
+def statistic_interval(statistic: Callable[[np.ndarray], float], groups: Sequence[str], seed: int = 0, resamples: int = 500) -> Metric:
+    """Any statistic of test cases, given their indices, with its 95 % bootstrap interval; `groups` names the cluster of each case."""
     generator = np.random.default_rng(seed)
-    values = [statistic(generator.integers(0, n, size=n)) for _ in range(resamples)]
-    low, high = np.percentile(values, (2.5, 97.5))
-    return Metric(value=statistic(np.arange(n)), low=float(low), high=float(high), n=n)
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    members = [np.flatnonzero(index == group) for group in range(index.max() + 1)]
+    draws = (generator.integers(0, len(members), size=len(members)) for _ in range(resamples))
+    low, high = np.percentile([statistic(np.concatenate([members[group] for group in drawn])) for drawn in draws], (2.5, 97.5))
+    return Metric(value=statistic(np.arange(len(groups))), low=float(low), high=float(high), n=len(groups))
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], groups: Sequence[str] | None = None, seed: int = 0) -> tuple[Metric, float]:

@@ -81,17 +81,18 @@ def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: P
         cases.append({"id": example.id, "text": text, "gold": example.label, "predicted": label, "probabilities": probabilities, "tags": example.tags})
     g, p, right = np.array(gold), np.array(predicted), [a == b for a, b in zip(gold, predicted, strict=True)]
     metrics = _means("timing", {"accuracy": [float(one) for one in right]}, examples)
+    frames = [frame_of(example.id) for example in examples]
     others = {
         "macro_f1": lambda i: macro_f1(g[i].tolist(), p[i].tolist()),
         "balanced_accuracy": lambda i: balanced_accuracy(g[i].tolist(), p[i].tolist()),
         "ece": lambda i: expected_calibration_error([confidence[j] for j in i], [right[j] for j in i]),
     }
-    metrics |= {f"timing.{name}": statistic_interval(statistic, len(g)) for name, statistic in others.items()}
+    metrics |= {f"timing.{name}": statistic_interval(statistic, frames) for name, statistic in others.items()}
     assert abs(accuracy(gold, predicted) - metrics["timing.accuracy"].value) < 1e-9
     for name, members in (("over_call", g != "call"), ("under_call", g == "call")):
         wrong = (p == "call") if name == "over_call" else (p != "call")
         if members.any():
-            metrics[f"timing.{name}"] = mean_interval(wrong[members].astype(float).tolist())
+            metrics[f"timing.{name}"] = mean_interval(wrong[members].astype(float).tolist(), [f for f, inside in zip(frames, members, strict=True) if inside])
     return metrics, cases
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from toolwright.types import InputError
+from toolwright.types import InputError, sha256_of_files
 
 NANO = Path(__file__).parent / "nano"
+
+
+def model_sha256(name: str) -> str:
+    """Hash of a local model's weights, configuration and tokenizer; empty for a model on the hub, whose name stands for it."""
+    folder = Path(resolve_model(name))
+    return sha256_of_files([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]) if folder.is_dir() else ""
 
 
 def resolve_model(name: str) -> str:

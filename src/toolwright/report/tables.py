@@ -26,7 +26,7 @@ HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A method over its seeds: the mean of each metric; the interval spans those of the seeds."""
+    """A method over its seeds: the mean of each metric, and the mean of the bounds of its intervals (test cases vary, seeds do not)."""
 
     method: str
     results: tuple[Result, ...]
@@ -44,7 +44,8 @@ class Row:
         if not found:
             return None
         value = sum(metric.value for metric in found) / len(found)
-        return Metric(value=value, low=min(m.low for m in found), high=max(m.high for m in found), n=found[0].n)
+        low, high = (sum(bounds) / len(found) for bounds in zip(*((metric.low, metric.high) for metric in found), strict=True))
+        return Metric(value=value, low=low, high=high, n=found[0].n)
 
     def mean(self, numbers: Sequence[float]) -> float | None:
         return sum(numbers) / len(numbers) if numbers else None
@@ -75,13 +76,17 @@ def percent(metric: Metric | None) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A table in percent with 95 % intervals."""
-    head = ["method", *HEADLINES.values(), "steps", "train s"]
+    head = ["method", "seeds done", *HEADLINES.values(), "steps", "train s"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         seconds = row.mean([result.seconds.get("train", 0.0) for result in row.done])
         steps = row.done[0].steps if row.done else 0
         cells = [percent(row.metric(key)) for key in HEADLINES] if row.done else [f"failed: {row.failed[0].error}"] + ["–"] * (len(HEADLINES) - 1)
-        lines.append("| " + " | ".join([row.method, *cells, str(steps) if steps else "–", f"{seconds:.0f}" if seconds else "–"]) + " |")
+        lines.append(
+            "| "
+            + " | ".join([row.method, f"{len(row.done)} of {len(row.results)}", *cells, str(steps) if steps else "–", f"{seconds:.0f}" if seconds else "–"])
+            + " |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from toolwright.types import InputError, ScoredTool, Selection, Tool
 
-WORD = re.compile(r"[a-z]+|[0-9]+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+WORD = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 STOP_WORDS = frozenset(
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with i me my we "
@@ -28,7 +29,7 @@ def words(text: str) -> list[str]:
     """The words of a text as they are indexed."""
     found: list[str] = []
     for word in WORD.findall(CAMEL.sub(" ", text).lower()):
-        if word > "\u3000":
+        if re.match(f"[{CJK}]", word):
             found.extend(word[i : i + 2] for i in range(max(1, len(word) - 1)))
         elif word not in STOP_WORDS:
             found.append(word)
@@ -61,6 +62,8 @@ class KeywordSelector:
         self.position_ = {name: i for i, name in enumerate(self.names_)}
         texts = [words(tool_text(tool)) for tool in order]
         self.vocabulary_ = {word: i for i, word in enumerate(dict.fromkeys(word for text in texts for word in text))}
+        if not self.vocabulary_:
+            raise InputError(f"none of the {len(order)} tools has a word in its name or description; nothing to search in")
         self.index_ = bm25s.BM25(k1=self.k1, b=self.b, method="lucene")
         ids = [[self.vocabulary_[word] for word in text] for text in texts]
         self.index_.index((ids, self.vocabulary_), show_progress=False)

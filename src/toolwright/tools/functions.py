@@ -83,15 +83,18 @@ def _import(source: str) -> ModuleType:
         path = Path(source)
         if not path.is_file():
             raise InputError(f"{source}: no such Python file")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        name = f"_toolwright_source_{path.stem}"  # never the name of a module that others import
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
+        sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
         except SyntaxError as error:
             raise InputError(f"{source}:{error.lineno}: not Python: {error.msg}") from error
+        except ImportError as error:
+            raise InputError(f"{source}: cannot be imported: {error}") from error
         return module
     try:
         return importlib.import_module(source)

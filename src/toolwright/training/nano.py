@@ -41,9 +41,9 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    tokens: int = 7_000_000
-    rows: int = 4  # of one step
-    length: int = 1024  # tokens a row
+    steps: int = 1000
+    rows: int = 12  # conversations of one step
+    length: int = 1024  # tokens a conversation, at most
     learning_rate: float = 1.5e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
     warmup_steps: int = 100
@@ -52,10 +52,6 @@ class NanoSettings:
     ramp: float = 0.2  # part of the steps over which exercises grow hard
     seed: int = 0
     checkpoint_steps: int = 100
-
-    @property
-    def steps(self) -> int:
-        return math.ceil(self.tokens / (self.rows * self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +72,24 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
         raise InputError(f"{out}: holds a run with other settings ({stored}); choose another --out or remove the folder")
     write_text(stored, json.dumps(asdict(settings), indent=1))
     school = build_school(settings)
-    model, optimizer, step = _start(school, out)
-    began = time.perf_counter()
-    first = step
+    model, optimizer, step, tokens = _start(school, out)
+    began, before = time.perf_counter(), tokens
     while step < settings.steps:
         _set_rate(optimizer, settings, step)
-        loss = _loss(model, [make_row(school, step, row) for row in range(settings.rows)])
+        rows = [make_row(school, step, row) for row in range(settings.rows)]
+        loss = _loss(model, rows)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         step += 1
+        tokens += sum(len(ids) for ids, _ in rows)
         if step % 25 == 0 or step == settings.steps:
-            rate = (step - first) * settings.rows * settings.length / (time.perf_counter() - began)
-            _log(out, {"step": step, "tokens": step * settings.rows * settings.length, "loss": round(loss.item(), 4), "tokens_per_second": round(rate)})
+            rate = (tokens - before) / (time.perf_counter() - began)
+            _log(out, {"step": step, "tokens": tokens, "loss": round(loss.item(), 4), "tokens_per_second": round(rate)})
             progress(step, settings.steps, f"loss {loss.item():.2f}")
         if step % settings.checkpoint_steps == 0 or step == settings.steps:
-            _save_checkpoint(model, optimizer, step, out)
+            _save_checkpoint(model, optimizer, step, tokens, out)
         if step % (5 * settings.checkpoint_steps) == 0 or step == settings.steps:
             _log(out, {"step": step, **measure(model, school)})
     return _save_model(model, school, out)
@@ -127,7 +124,7 @@ def make_row(school: School, step: int, row: int) -> Row:
         ids, trained = copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
         return ids, [float(flag) for flag in trained]
     if drawn < 1 - 0.7 * min(1.0, max(0.0, done - 0.05) / 0.3):
-        return _encoded(school, likeness_exercise(school.lexicon, difficulty, 10 + int(20 * (1 - difficulty)), source))
+        return _encoded(school, likeness_exercise(school.lexicon, difficulty, 10, source))
     return _encoded(school, school.services.exercise(difficulty, 10, source))
 
 
@@ -184,7 +181,7 @@ def measure(model: Any, school: School, rows: int = 16) -> dict[str, float]:
     return figures
 
 
-def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int]:
+def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, int]:
     s = school.settings
     torch.manual_seed(s.seed)
     size = len(school.tokenizer)
@@ -197,11 +194,11 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int]:
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
     checkpoint = out / "checkpoint.pt"
     if not checkpoint.is_file():
-        return model, optimizer, 0
+        return model, optimizer, 0, 0
     state = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    return model, optimizer, int(state["step"])
+    return model, optimizer, int(state["step"]), int(state["tokens"])
 
 
 def how_much_tokens_say(strings: Sequence[str]) -> np.ndarray:
@@ -224,9 +221,9 @@ def _set_rate(optimizer: torch.optim.Optimizer, s: NanoSettings, step: int) -> N
         group["lr"] = base * factor
 
 
-def _save_checkpoint(model: Any, optimizer: torch.optim.Optimizer, step: int, out: Path) -> None:
+def _save_checkpoint(model: Any, optimizer: torch.optim.Optimizer, step: int, tokens: int, out: Path) -> None:
     temporary = out / "checkpoint.tmp"
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, temporary)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "tokens": tokens}, temporary)
     temporary.replace(out / "checkpoint.pt")
 
 

@@ -3,7 +3,8 @@
 Three kinds. *Copying*: random tokens repeated. *Likeness*: tools of random words, asked for in words that mean nearly the same (MiniLM's neighbours), so
 that matching by meaning is learned over the whole vocabulary and not on a few services. *Service*: the foundation domains, one set of tools
 and many requests in a row; tool names are exchanged for random ones half of the time, and words for near ones now and then, so that reading the
-description pays and remembering the service does not. Exercises grow harder: more tools, longer descriptions, words further apart.
+description pays and remembering the service does not. No tool is asked for twice in a conversation: else the name called last, which copying
+offers, would be a good guess. Exercises grow harder: more tools, longer descriptions, words further apart.
 """
 
 from __future__ import annotations
@@ -70,8 +71,7 @@ def likeness_exercise(lexicon: Lexicon, difficulty: float, turns: int, source: r
         made[verb, noun] = _random_tool(lexicon, verb, noun, difficulty, source)
     tools = list(made.values())
     messages: list[Message] = []
-    for _ in range(turns):
-        tool, meant, kinds = source.choice(tools)
+    for tool, meant, kinds in source.sample(tools, min(turns, len(tools))):
         said = [lexicon.near(word, source) if source.random() < 0.65 * difficulty else word for word in _asked(meant, difficulty, source)]
         text = " ".join(_padded(lexicon, said, difficulty, source))
         arguments: JSON = {}
@@ -102,7 +102,8 @@ def _random_tool(lexicon: Lexicon, verb: str, noun: str, difficulty: float, sour
     kinds = {source.choice(lexicon.short): source.choice(list(VALUE_KINDS)) for _ in range(source.randint(0, int(3.9 * difficulty)))}
     properties = {name: {"type": VALUE_KINDS[kind], **({"format": "date"} if kind == "date" else {})} for name, kind in kinds.items()}
     parameters = {"type": "object", "properties": properties, "required": [name for name in kinds if source.random() < 0.75]}
-    return Tool(name=_name(verb, noun, source), description=description, parameters=parameters), [verb, noun, *extra], kinds
+    named = (verb, noun) if source.random() < 0.3 else (source.choice(lexicon.short), source.choice(lexicon.short))
+    return Tool(name=_name(*named, source), description=description, parameters=parameters), [verb, noun, *extra], kinds
 
 
 def _name(verb: str, noun: str, source: random.Random) -> str:
@@ -167,10 +168,12 @@ class Services:
         usable = [f for f in self.frames if f.domain is domain and (f.label in ("answer", "unable") or (f.tool is not None and f.tool.name in chosen))]
         calls = [frame for frame in usable if frame.label == "call"]
         talks = [frame for frame in usable if frame.label != "call"]
-        asked = [source.choice(calls if source.random() < 0.8 or not talks else talks) for _ in range(turns)]
+        asked = [source.choice(found) for name in chosen if (found := [frame for frame in calls if frame.tool and frame.tool.name == name])]
+        asked += source.sample(talks, min(len(talks), len(asked) // 4))
+        source.shuffle(asked)
         renamed = self._renamed(offered, source)
         messages: list[Message] = []
-        for frame in asked:
+        for frame in asked[:turns]:
             messages += self._turn(frame, renamed, source)
         return Exercise(messages, [self._shown(name, renamed, difficulty, source) for name in offered])
 

@@ -26,7 +26,7 @@ CONSTANT, SAYING = 0.3, 0.15  # the last two dimensions of an embedding: a const
 WINDOW = range(6, 12)  # rotary pairs whose summed cosines fall off over about twenty tokens
 SLOWEST = 31  # the rotary pair that turns least: what is put there counts alike at every distance
 COPY_GAIN, SUM_GAIN, SEARCH_GAIN = 0.2, 0.3, 0.3
-COPY_SHARPNESS, SUM_SHARPNESS, SEARCH_SHARPNESS = 1.3, (14 / 8) ** 0.5, 1.5
+COPY_SHARPNESS, SUM_SHARPNESS, SEARCH_SHARPNESS = 1.3, (14 / 8) ** 0.5, 0.7
 
 
 def nano_config(vocabulary: int, hidden: int, layers: int, feed_forward: int, heads: int, pad: int, eos: int) -> Lfm2Config:
@@ -42,7 +42,7 @@ def nano_config(vocabulary: int, hidden: int, layers: int, feed_forward: int, he
         layer_types=["conv" if i % 2 == 0 else "full_attention" for i in range(layers)],
         max_position_embeddings=2048,
         rope_parameters={"rope_type": "default", "rope_theta": 1e6},
-        conv_bias=True,
+        conv_bias=False,  # a masked position must feed nothing into a convolution
         pad_token_id=pad,
         bos_token_id=None,
         eos_token_id=eos,
@@ -108,21 +108,19 @@ def _on_content(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def _set_convolution(convolution: Any, identity: torch.Tensor, before: torch.Tensor | None, generator: torch.Generator) -> None:
-    """Open gates; with `before`, the previous token passes on, turned by it."""
+    """Gates held open by the constant; with `before`, the previous token passes on, turned by it."""
     hidden = convolution.out_proj.weight.shape[0]
-    convolution.in_proj.bias.zero_()
-    convolution.in_proj.bias[: 2 * hidden] = 1.0  # the two gates
+    length = (EMBEDDING_LENGTH**2 + CONSTANT**2) ** 0.5  # of an embedding; normalised, activations have length sqrt(hidden)
     convolution.in_proj.weight.normal_(0, 0.01, generator=generator)
-    convolution.conv.bias.zero_()
+    convolution.in_proj.weight[: 2 * hidden, -1] += length / (CONSTANT * hidden**0.5)  # the two gates
     convolution.conv.weight.normal_(0, 0.05, generator=generator)
-    convolution.out_proj.bias.zero_()
     if before is None:
         convolution.conv.weight[:, 0, -2:] += 0.5
         convolution.out_proj.weight.mul_(0.1)
         return
     convolution.in_proj.weight[2 * hidden :] += identity
     convolution.conv.weight[:, 0, -2] = 1.0
-    convolution.out_proj.weight.copy_(before * EMBEDDING_LENGTH / hidden**0.5)  # normalised activations have length sqrt(hidden)
+    convolution.out_proj.weight.copy_(before * length / hidden**0.5)
 
 
 def _set_search(attention: Any, of_query: torch.Tensor, of_key: torch.Tensor, sharpness: float, generator: torch.Generator) -> None:

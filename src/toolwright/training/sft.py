@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +21,15 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
+from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from toolwright.data.render import render, require_generation_tags
+from toolwright.data.render import render, require_call_form, require_generation_tags
 from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.audit import audit
 from toolwright.training.packing import collate, isolate_convolutions, pack
-from toolwright.types import JSON, Dialogue, Tool, sha256_of_files, write_text
+from toolwright.types import JSON, Dialogue, InputError, Tool, sha256_of_files, write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,13 @@ class SFTSettings:
     checkpoint_steps: int = 50
     gradient_checkpointing: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "rows_per_step", "rows_per_forward", "max_length", "lora_rank", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)!r}; expected 1 or more")
+        if self.rows_per_step % self.rows_per_forward:
+            raise InputError(f"rows_per_step is {self.rows_per_step}; expected a multiple of rows_per_forward, {self.rows_per_forward}")
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -58,6 +68,7 @@ class Trained:
     samples: int
     tokens: int
     seconds: float
+    peak_rss_bytes: int
 
 
 class AgentSFTTrainer:
@@ -76,6 +87,7 @@ class AgentSFTTrainer:
 
     def train(self, dialogues: Sequence[Dialogue], tools: Mapping[str, Tool]) -> Trained:
         """Train on these dialogues; returns at once when this folder holds the finished adapter."""
+        self._same_run(dialogues)
         finished = self.folder / "trained.json"
         if finished.is_file():
             done = json.loads(finished.read_text(encoding="utf-8"))
@@ -83,6 +95,7 @@ class AgentSFTTrainer:
         s = self.settings
         tokenizer = load_tokenizer(s.model)
         require_generation_tags(tokenizer)
+        require_call_form(tokenizer)
         rendered = [render(tokenizer, dialogue.messages, [tools[name] for name in dialogue.tools]) for dialogue in dialogues]
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
@@ -94,7 +107,7 @@ class AgentSFTTrainer:
         trainer = _RecordingTrainer(
             model=model,
             args=self._arguments(),
-            train_dataset=Dataset.from_list(packed.rows),
+            train_dataset=Dataset.from_list(packed.rows).select(row_order(len(packed.rows), s.steps * s.rows_per_step, s.seed)),
             processing_class=tokenizer,
             data_collator=collate,
             callbacks=[clock],
@@ -102,6 +115,16 @@ class AgentSFTTrainer:
         trainer.record = self.folder / "batches.jsonl"
         trainer.train(resume_from_checkpoint=self._last_checkpoint())
         return self._finish(trainer, clock.seconds, len(kept), finished)
+
+    def _same_run(self, dialogues: Sequence[Dialogue]) -> None:
+        """Note what this run is; a folder that holds another one is wrong input."""
+        text = "".join(dialogue.model_dump_json() for dialogue in dialogues)
+        about = {**asdict(self.settings), "dialogues_sha256": hashlib.sha256(text.encode()).hexdigest()}
+        stored = self.folder / "settings.json"
+        if stored.is_file() and (found := json.loads(stored.read_text(encoding="utf-8"))) != about:
+            changed = sorted(key for key in about if found.get(key) != about[key])
+            raise InputError(f"{self.folder}: holds a run with another {', '.join(changed)}; choose another folder or remove it")
+        write_text(stored, json.dumps(about, indent=1))
 
     def _model(self, tokenizer: Any) -> Any:
         s = self.settings
@@ -158,16 +181,35 @@ class AgentSFTTrainer:
             samples=samples,
             tokens=s.steps * s.rows_per_step * s.max_length,
             seconds=seconds,
+            peak_rss_bytes=peak_rss_bytes(),
         )
         write_text(finished, json.dumps({**asdict(trained), "adapter": "adapter"}))
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return trained
 
 
+def row_order(rows: int, wanted: int, seed: int) -> list[int]:
+    """Indices of `wanted` rows: the rows in a new random order, again and again, so that every step is full whatever the number of rows."""
+    source = random.Random(seed)
+    order: list[int] = []
+    while len(order) < wanted:
+        order += source.sample(range(rows), rows)
+    return order[:wanted]
+
+
+def peak_rss_bytes() -> int:
+    """The most memory this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 class _RecordingTrainer(SFTTrainer):
-    """Writes a hash of every batch's tokens; a step done again after a cut repeats its line."""
+    """Takes the rows in their order and writes a hash of every batch's tokens; a step done again after a cut repeats its line."""
 
     record: Path
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         digest = hashlib.sha256(inputs["input_ids"].cpu().numpy().tobytes()).hexdigest()[:16]

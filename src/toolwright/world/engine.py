@@ -57,7 +57,8 @@ class World:
         self.tools = {name: domain.tool(tool) for name, (domain, tool) in self._spec.items()}
         self._ids: random.Random = random.Random(seed)
         self._database = connect(str(path) if path else ":memory:")
-        self._database.create_function("new_id", 1, lambda pattern: fill_pattern(pattern, self._ids))
+        self._drew_id = False
+        self._database.create_function("new_id", 1, self._new_id)
         self._open(path)
 
     def _open(self, path: Path | None) -> None:
@@ -107,7 +108,7 @@ class World:
         domain, tool = self._spec[call.name]
         arguments = json.dumps(call.arguments, sort_keys=True)
         for attempt in range(ID_ATTEMPTS):
-            self._ids = random.Random(digest(self.seed, call.id, attempt))
+            self._ids, self._drew_id = random.Random(digest(self.seed, call.id, attempt)), False
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 if (seen := self._seen(call, arguments)) is None:
@@ -121,12 +122,18 @@ class World:
                 return CallResult(call.id, {"error": {"type": refused.kind, "message": refused.message}}, refused.kind)
             except sqlite3.IntegrityError as error:
                 self._database.execute("ROLLBACK")
+                if not self._drew_id:
+                    return CallResult(call.id, {"error": {"type": "conflict", "message": f"That would clash with what is stored ({error})."}}, "conflict")
                 if attempt == ID_ATTEMPTS - 1:
                     raise WorldError(f"{call.name}: {error}") from error
             except BaseException:
                 self._database.execute("ROLLBACK")
                 raise
         raise AssertionError("unreachable")
+
+    def _new_id(self, pattern: str) -> str:
+        self._drew_id = True
+        return fill_pattern(pattern, self._ids)
 
     def _seen(self, call: ToolCall, arguments: str) -> JSON | None:
         row = self._database.execute("SELECT tool, arguments, answer FROM world_calls WHERE id = ?", [call.id]).fetchone()
@@ -138,7 +145,7 @@ class World:
         return answer
 
     def _run(self, domain: Domain, tool: ToolSpec, arguments: JSON) -> JSON:
-        if problems := check_arguments(self.tools[tool.name].parameters, arguments):
+        if problems := [*check_arguments(self.tools[tool.name].parameters, arguments), *_unstorable(arguments)]:
             raise _Refused("invalid_argument", "; ".join(problems))
         values = {name: arguments.get(name, parameter.default) for name, parameter in tool.parameters.items()}
         bound = {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in values.items()}
@@ -175,6 +182,17 @@ class World:
             else:
                 answer[name] = _json(next(iter(rows[0].values())), schema[name]) if rows else None
         return answer
+
+
+def _unstorable(value: Any) -> list[str]:
+    """What SQLite cannot hold: integers beyond 64 bits, text with lone surrogates."""
+    if isinstance(value, dict | list):
+        return [problem for item in (value.values() if isinstance(value, dict) else value) for problem in _unstorable(item)]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return ["an integer is beyond 64 bits"]
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        return ["a text holds a lone surrogate"]
+    return []
 
 
 def _message(template: str, bound: JSON) -> str:
