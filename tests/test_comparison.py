@@ -14,11 +14,12 @@ import pytest
 from toolwright.comparison.cell import Cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.methods import METHODS, Profile
+from toolwright.comparison.paired import SCORES, holm
 from toolwright.evaluation.baselines import Majority, Oracle, Uniform
 from toolwright.evaluation.models import call_scores, shuffled_descriptions
 from toolwright.evaluation.tasks import EVALUATIONS, sample
 from toolwright.models.hub import model_sha256
-from toolwright.types import ExpectedCall, InputError, Result
+from toolwright.types import Comparison, ExpectedCall, InputError, Metric, Result
 
 TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,))
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
@@ -50,6 +51,20 @@ def test_every_cell_is_a_line(finished):
     for key in ("selection.top_1", "timing.accuracy", "calls.exact", "calls.copied"):
         assert results[0].metrics[key].value == 1.0
         assert key in trained.metrics
+
+
+@pytest.mark.slow
+def test_every_pair_is_tested(finished):
+    grid, _ = finished
+    lines = [Comparison.model_validate_json(line) for line in (grid.output / "comparisons.jsonl").read_text().splitlines()]
+    assert {(one.metric, one.first, one.second) for one in lines} == {(key, "A_baseline", "B4_coreset_random") for key in SCORES}
+    assert all(0 < one.p <= 1 for one in lines)
+
+
+def test_holm_by_hand():
+    metric = Metric(value=0.1, low=0, high=0.2, n=9)
+    made = [Comparison(metric="m", first="a", second=str(p), difference=metric, p=p, significant=False) for p in (0.04, 0.01, 0.03)]
+    assert [(round(one.p, 3), one.significant) for one in holm(made)] == [(0.06, False), (0.03, True), (0.06, False)]
 
 
 @pytest.mark.slow

@@ -1,7 +1,10 @@
 """The built data: the same bytes twice, splits that share no sentence, gold that runs, dialogues that hold together."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -29,6 +32,20 @@ def test_the_same_seed_gives_the_same_bytes(domains, data, tmp_path, monkeypatch
     monkeypatch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
     assert build_data(domains, tmp_path / "again")["sha256"] == data.sha256
     assert build_data(domains, tmp_path / "other", seed=1)["sha256"] != data.sha256
+
+
+def test_sentences_do_not_depend_on_the_hash_seed():
+    code = (
+        "import random\nfrom toolwright.world.load import DOMAINS, load_domain\nfrom toolwright.world.engine import World\n"
+        "from toolwright.data.agent_benchmark import concrete, frames\n"
+        "domain = load_domain(DOMAINS / 'fitness.yaml')\nworld = World([domain])\n"
+        "print([concrete(frame, world, random.Random(frame.id)).turns for frame in frames([domain], 'train')])"
+    )
+    said = {
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
 
 
 def test_a_changed_file_is_noticed(domains, data, tmp_path):

@@ -34,6 +34,7 @@ def test_dialogues_survive_the_file(tmp_path):
         ('{"id": "a", "query": "q", "tools": [], "tols": 1}', ":2: unknown key 'tols'; allowed: id, query, tools"),
         ('{"id": "a", "tools": []}', ":2: key 'query' is missing"),
         ('{"id": "a", "query": 7, "tools": []}', ":2: query: got 7"),
+        ('{"id": "a", "query": "q", "tools": ["f"], "accept": [[]]}', ":2: accept.0"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, said):

@@ -51,6 +51,12 @@ def test_errors_are_typed_and_change_nothing(world, arguments, error):
     assert world.fingerprint() == before
 
 
+@pytest.mark.parametrize("value", [10**30, "\ud800"])
+def test_what_sqlite_cannot_hold_is_an_invalid_argument(world, value):
+    result = world.call(ToolCall(id="c1", name="find_guest_bookings", arguments={"guest_name": value}))
+    assert result.error == "invalid_argument"
+
+
 def test_a_second_cancellation_is_a_conflict(world):
     booking = {"booking_id": confirmed(world)}
     assert world.call(ToolCall(id="a", name="cancel_booking", arguments=booking)).error is None

@@ -50,7 +50,10 @@ def read_tool(value: Mapping[str, Any]) -> Tool:
     """Read a tool from any of the forms; unknown keys raise `InputError` with those allowed."""
     form = form_of(value)
     outer = dict(value)
-    extras = dict(outer.pop(EXTRAS, {}))
+    extras = outer.pop(EXTRAS, {})
+    if not isinstance(extras, Mapping):
+        raise InputError(f"{EXTRAS!r}: got {extras!r:.60}; expected an object")
+    extras = dict(extras)
     if form == "openai":
         inner = outer.pop("function")
         if not isinstance(inner, Mapping):

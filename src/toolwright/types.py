@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -113,7 +113,7 @@ class SelectionExample(Record):
     id: str
     query: str
     tools: tuple[str, ...]
-    accept: tuple[tuple[str, ...], ...] = ()
+    accept: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
     candidates: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -189,6 +189,17 @@ class Result(Record):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
+class Comparison(Record):
+    """How far a second method is from a first on the same test cases: the paired difference, and its p-value after correction."""
+
+    metric: str
+    first: str
+    second: str
+    difference: Metric
+    p: float
+    significant: bool
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredTool:
     """A tool's name with the score a selector gave it; higher is better."""
@@ -220,12 +231,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, JSON]]:
     """The objects of a JSON Lines file with their line numbers, from 1; empty lines are passed over."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a JSON Lines file")
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
+                value = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path}:{number}: not UTF-8 (byte {error.start} of the line); expected one JSON object a line") from error
             except json.JSONDecodeError as error:
                 raise InputError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno}); expected one object a line") from error
             if not isinstance(value, dict):
@@ -243,7 +256,7 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
             records.append(kind.model_validate(value))
         except ValidationError as error:
             raise InputError(f"{path}:{number}: {explain(error, kind)}") from error
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path}:{number}: messages are not in OpenAI chat form ({error!r})") from error
     return records
 
@@ -272,7 +285,10 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "line"
     if first["type"] == "extra_forbidden":
-        allowed = ", ".join(field.alias or name for name, field in kind.model_fields.items())
+        owner = next((record for record in (kind, *Record.__subclasses__()) if record.__name__ == error.title), kind)
+        if len(first["loc"]) > 1:
+            return f"unknown key {where!r}"
+        allowed = ", ".join(field.alias or name for name, field in owner.model_fields.items())
         return f"unknown key {where!r}; allowed: {allowed}"
     if first["type"] == "missing":
         return f"key {where!r} is missing; got {sorted(first['input'])!r}" if isinstance(first["input"], dict) else f"key {where!r} is missing"

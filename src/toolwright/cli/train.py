@@ -83,7 +83,12 @@ def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
             path = Path(argument)
             if not path.is_file():
                 raise InputError(f"{argument}: no such recipe file, and no key=value")
-            found, where = yaml.safe_load(path.read_text(encoding="utf-8")) or {}, argument
+            try:
+                found, where = yaml.safe_load(path.read_text(encoding="utf-8")) or {}, argument
+            except yaml.YAMLError as error:
+                raise InputError(f"{argument}: not YAML: {' '.join(str(error).split())}") from error
+            if not isinstance(found, dict):
+                raise InputError(f"{argument}: got {type(found).__name__}; expected settings as key: value")
         for key, value in found.items():
             if key not in allowed:
                 raise InputError(f"{where}: unknown setting {key!r}; allowed: {', '.join(allowed)}")

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from toolwright.comparison.cell import Cell, write_cell
 from toolwright.comparison.methods import METHODS, ROWS
+from toolwright.comparison.paired import write_comparisons
 from toolwright.types import InputError, Result, explain, write_text
 
 Progress = Callable[[str, str, int, int], None]  # cell, stage, done, total
@@ -67,7 +68,9 @@ def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: N
     for cell in todo:
         _run(cell, grid.folder(cell), progress)
         write_results(grid)
-    return write_results(grid)
+    results = write_results(grid)
+    write_comparisons(grid.output, results)
+    return results
 
 
 def write_results(grid: Grid) -> list[Result]:

@@ -90,10 +90,14 @@ def open_data(directory: Path) -> Dataset:
     path = directory / "manifest.json"
     if not path.is_file():
         raise InputError(f"{directory}: holds no manifest.json; `toolwright data build --out {directory}` makes the data")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    for name, digest in manifest["files"].items():
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files, sha256 = dict(manifest["files"]), str(manifest["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a manifest of `toolwright data build` ({error!r}); build the data again") from error
+    for name, digest in files.items():
         file = directory / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise InputError(f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`")
     tools = {tool.name: tool for tool in read_catalog(directory / "agent_tools.jsonl")}
-    return Dataset(directory, tools, manifest["sha256"])
+    return Dataset(directory, tools, sha256)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib import pyplot as plt
 
 from toolwright.report.charts import bars, loss_curves, seconds_bars
-from toolwright.report.tables import HEADLINES, comma_separated, markdown, percent, read_results, rows_of
+from toolwright.report.tables import HEADLINES, comma_separated, markdown, percent, read_comparisons, read_results, rows_of, verdict
 from toolwright.types import write_text
 
 
@@ -29,7 +29,7 @@ def write_report(folder: Path) -> Path:
     write_text(folder / "results.md", markdown(rows))
     write_text(folder / "results.csv", comma_separated(results))
     environment = Environment(loader=PackageLoader("toolwright.report", "."), autoescape=select_autoescape(default=True))
-    environment.globals.update(percent=percent, headlines=HEADLINES)
-    page = environment.get_template("page.html.jinja").render(rows=rows, results=results, images=images)
+    environment.globals.update(percent=percent, verdict=verdict, headlines=HEADLINES)
+    page = environment.get_template("page.html.jinja").render(rows=rows, results=results, comparisons=read_comparisons(folder), images=images)
     write_text(folder / "report.html", page)
     return folder / "report.html"

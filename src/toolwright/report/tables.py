@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from toolwright.types import InputError, Metric, Result, explain, read_lines
+from toolwright.types import Comparison, InputError, Metric, Result, explain, read_lines
 
 # What a reader wants first: the metric's key and its title.
 HEADLINES = {
@@ -63,6 +63,20 @@ def read_results(folder: Path) -> list[Result]:
     if not results:
         raise InputError(f"{path}: holds no results yet")
     return results
+
+
+def read_comparisons(folder: Path) -> list[Comparison]:
+    """The paired tests of a comparison; none where nothing could be compared."""
+    path = folder / "comparisons.jsonl"
+    return [Comparison.model_validate(value) for _, value in read_lines(path)] if path.is_file() else []
+
+
+def verdict(comparison: Comparison) -> str:
+    """The outcome of a paired test in words."""
+    if not comparison.significant:
+        return "no significant difference"
+    better = comparison.second if comparison.difference.value > 0 else comparison.first
+    return f"{better} is better"
 
 
 def rows_of(results: Sequence[Result]) -> list[Row]:

@@ -38,7 +38,8 @@ def words(text: str) -> list[str]:
 
 def tool_text(tool: Tool) -> str:
     """What is known of a tool in words: name, description, parameter names, keywords."""
-    keywords = " ".join(word for language in tool.extras.get("keywords", {}).values() for word in language)
+    spoken = tool.extras.get("keywords")
+    keywords = " ".join(str(word) for listed in spoken.values() for word in listed) if isinstance(spoken, dict) else ""
     return " ".join((tool.name, tool.description, *tool.properties, keywords))
 
 

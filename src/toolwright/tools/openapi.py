@@ -18,6 +18,7 @@ from toolwright.types import JSON, InputError, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 COMPONENT = "#/components/schemas/"
+NAMED = ("properties", "patternProperties", "$defs")  # keys whose value maps names to schemas
 LITERAL = ("example", "examples", "default", "enum", "const")  # keys whose value is data, not a schema
 
 
@@ -43,7 +44,10 @@ def _operations(document: JSON, paths: Mapping[str, Any]) -> Iterator[tuple[str,
         item = _resolve(document, item)
         for method in METHODS:
             if method in item:
-                yield path, method, {**item[method], "parameters": [*item.get("parameters", []), *item[method].get("parameters", [])]}
+                operation = item[method]
+                if not isinstance(operation, Mapping):
+                    raise InputError(f"{method.upper()} {path}: got {operation!r:.60}; expected an operation object")
+                yield path, method, {**operation, "parameters": [*(item.get("parameters") or []), *(operation.get("parameters") or [])]}
 
 
 def _tool(document: JSON, path: str, method: str, operation: JSON, place: str) -> Tool:
@@ -51,13 +55,18 @@ def _tool(document: JSON, path: str, method: str, operation: JSON, place: str) -
     required: list[str] = []
     where: dict[str, str] = {}
     for raw in operation["parameters"]:
-        parameter = _resolve(document, raw)
-        name = parameter["name"]
+        try:
+            parameter = _resolve(document, raw)
+            name, sent_in = str(parameter["name"]), str(parameter["in"])
+        except (InputError, KeyError) as error:
+            raise InputError(f"{place}: a parameter without name or place, or a lost reference: {error}") from error
+        if where.get(name, sent_in) != sent_in:
+            name = f"{sent_in}_{name}"  # the same name in the path and the query, say
         content: JSON = next(iter(parameter.get("content", {}).values()), {})
         schema = dict(parameter.get("schema") or content.get("schema") or {"type": "string"})
         if description := parameter.get("description"):
             schema = {"allOf": [schema], "description": description} if "$ref" in schema else {**schema, "description": description}
-        properties[name], where[name] = schema, parameter["in"]
+        properties[name], where[name] = schema, sent_in
         if parameter.get("required") and name not in required:
             required.append(name)
     for name, schema, needed in _body(document, operation, set(properties)):
@@ -73,7 +82,7 @@ def _tool(document: JSON, path: str, method: str, operation: JSON, place: str) -
     extras: JSON = {"openapi": {"method": method, "path": path, "in": where}}
     if tags := operation.get("tags"):
         extras["category"] = tags[0]
-    name = re.sub(r"[^\w.-]+", "_", operation.get("operationId") or f"{method}{path}").strip("_")
+    name = re.sub(r"[^\w.-]+", "_", str(operation.get("operationId") or "") or f"{method}{path}").strip("_")
     return Tool(name=name, description=text, parameters=parameters, returns=returns, extras=extras)
 
 
@@ -153,7 +162,13 @@ def _convert(document: JSON, value: Any, definitions: dict[str, Any]) -> Any:
             definitions[name] = {}  # stands while its own references are followed: recursion ends here
             definitions[name] = _convert(document, _lookup(document, reference), definitions)
         return {"$ref": f"#/$defs/{name}"}
-    return _modern({key: item if key in LITERAL else _convert(document, item, definitions) for key, item in value.items()})
+    converted = {}
+    for key, item in value.items():
+        if key in NAMED and isinstance(item, Mapping):
+            converted[key] = {name: _convert(document, schema, definitions) for name, schema in item.items()}
+        else:
+            converted[key] = item if key in LITERAL else _convert(document, item, definitions)
+    return _modern(converted)
 
 
 def _definition_name(reference: str) -> str:

@@ -41,17 +41,17 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    steps: int = 1000
+    steps: int = 240
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
     learning_rate: float = 1.5e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
-    warmup_steps: int = 100
+    warmup_steps: int = 20
     name_weight: float = 4.0  # of a called tool's name in the loss: one choice among many copied tokens
     decay: float = 0.35  # last part of the steps, in which the learning rate falls to 0
     ramp: float = 0.2  # part of the steps over which exercises grow hard
     seed: int = 0
-    checkpoint_steps: int = 100
+    checkpoint_steps: int = 50
 
 
 @dataclass(frozen=True, slots=True)
