@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from toolwright.data.render import Rendered
 from toolwright.models.local import load_model
-from toolwright.training.packing import GAP, IGNORED, collate, isolate_convolutions, pack
+from toolwright.training.packing import IGNORED, collate, isolate_convolutions, pack
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=20)
 
@@ -27,30 +27,41 @@ def test_a_dialogue_longer_than_a_row_is_refused():
         pack([Rendered([1] * 9, [True] * 9)], 8, pad=0)
 
 
-def test_packed_is_unpacked(tiny_model):
+@pytest.fixture
+def packed_and_alone(tiny_model):
+    """A model, three dialogues in one row, and what the model computes of each alone."""
     lm = load_model(str(tiny_model))
-    isolate_convolutions(lm.model, lm.tokenizer.pad_token_id)
     generator = torch.Generator().manual_seed(0)
     dialogues = [Rendered(torch.randint(10, 200, (n,), generator=generator).tolist(), [True] * n) for n in (11, 7, 9)]
-    packed = pack(dialogues, 40, lm.tokenizer.pad_token_id)
+    with torch.no_grad():
+        alone = [lm.model(input_ids=torch.tensor([dialogue.ids]), use_cache=False).logits[0] for dialogue in dialogues]
+    return lm, pack(dialogues, 40, lm.tokenizer.pad_token_id), alone
+
+
+def together(lm, packed):
+    """Logits of each dialogue, computed in its packed row."""
     batch = collate(packed.rows)
     with torch.no_grad():
-        together = lm.model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
-        for row, members in enumerate(packed.members):
-            at = 0
-            for i in members:
-                size = len(dialogues[i].ids)
-                alone = lm.model(input_ids=torch.tensor([dialogues[i].ids]), use_cache=False).logits[0]
-                assert torch.allclose(together[row, at : at + size], alone, atol=1e-5)
-                at += size + GAP
+        logits = lm.model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
+    found = {}
+    for row, members in enumerate(packed.members):
+        starts = [i for i, position in enumerate(packed.rows[row]["position_ids"]) if position == 0]
+        for i, start in zip(members, starts, strict=False):
+            found[i] = logits[row, start:]
+    return found
 
 
-def test_without_isolation_convolutions_would_look_across(tiny_model):
-    """The test above can fail: with no gap and no isolation the second dialogue's first token sees the first dialogue."""
-    lm = load_model(str(tiny_model))
-    ids = torch.tensor([[11, 12, 13, 14, 15, 16]])
-    positions = torch.tensor([[0, 1, 2, 0, 1, 2]])
-    with torch.no_grad():
-        together = lm.model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, 3:]
-        alone = lm.model(input_ids=ids[:, 3:], use_cache=False).logits[0]
-    assert not torch.allclose(together, alone, atol=1e-5)
+def test_packed_is_unpacked(packed_and_alone):
+    lm, packed, alone = packed_and_alone
+    assert max(len(members) for members in packed.members) == 3
+    isolate_convolutions(lm.model, lm.tokenizer.pad_token_id)
+    found = together(lm, packed)
+    for i, expected in enumerate(alone):
+        assert torch.allclose(found[i][: len(expected)], expected, atol=1e-5)
+
+
+def test_without_isolation_convolutions_look_across(packed_and_alone):
+    """The test above can fail: the gap alone does not keep dialogues apart."""
+    lm, packed, alone = packed_and_alone
+    found = together(lm, packed)
+    assert not all(torch.allclose(found[i][: len(expected)], expected, atol=1e-5) for i, expected in enumerate(alone))
