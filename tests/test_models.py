@@ -43,27 +43,6 @@ def test_nano_is_small_and_safe():
     assert json.loads((NANO / "config.json").read_text())["architectures"] == ["Lfm2ForCausalLM"]
 
 
-def test_nano_copies_what_it_never_saw():
-    """A random id of the context, asked for by its place, is written out in the call."""
-    from toolwright.data.render import parse_calls, prompt_ids
-    from toolwright.types import Message, Tool
-
-    nano = load_model("nano")
-    tool = Tool(
-        name="remove_parcel",
-        description="Removes a parcel for good.",
-        parameters={"type": "object", "properties": {"parcel_id": {"type": "string"}}, "required": ["parcel_id"]},
-    )
-    other = tool.model_copy(update={"name": "count_visitors", "description": "Counts the visitors of a day."})
-    asked = ["QX-5837", "QX-2096", "QX-7714", "QX-4450"]
-    prompts = [prompt_ids(nano.tokenizer, [Message(role="user", content=f"Remove parcel {parcel}")], [tool, other]) for parcel in asked]
-    calls = [parse_calls(text) for text in greedy_answers(nano, prompts, max_new_tokens=48)]
-    right = sum(
-        bool(call) and call[0].name == "remove_parcel" and call[0].arguments == {"parcel_id": parcel} for call, parcel in zip(calls, asked, strict=True)
-    )
-    assert right >= 3
-
-
 @pytest.mark.parametrize(("name", "said"), [("nowhere", "expected 'nano', an existing folder, or a hub id"), ("/tmp", "holds no config.json")])
 def test_bad_model_names_are_wrong_input(name, said):
     with pytest.raises(InputError) as error:

@@ -34,7 +34,7 @@ def test_exactly_the_assistants_words_and_end_of_turn_are_trained(data, tokenize
         expected = ""
         for message in dialogue.messages:
             if message.role == "assistant":
-                calls = "\n".join(f"{call_prefix(call.name)}{_json(call.arguments)}}}\n</tool_call>" for call in message.tool_calls)
+                calls = "\n".join(f"{call_prefix(call.name)} {_json(call.arguments)}}}\n</tool_call>" for call in message.tool_calls)
                 expected += message.content + calls + "<|im_end|>"
         assert text == expected
 
