@@ -19,11 +19,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolwright import __version__
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.types import InputError, Metric, Result, sha256_of_files, write_text
+
+if TYPE_CHECKING:
+    from toolwright.data.build import Dataset
+    from toolwright.training.sft import Trained
 
 LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
 TASKS = ("selection", "timing", "calls")
@@ -81,56 +85,27 @@ def _measure(cell: Cell, folder: Path) -> Result:
     from toolwright.evaluation.baselines import Majority, Oracle, Uniform
     from toolwright.evaluation.models import ModelPredictor, Predictor
     from toolwright.models.local import load_model
-    from toolwright.training.sft import AgentSFTTrainer, SFTSettings, peak_rss_bytes
+    from toolwright.training.sft import peak_rss_bytes
 
     torch.set_num_threads(max(1, os.cpu_count() or 1))
     seconds = {"load": 0.0, "select": 0.0, "train": 0.0, "evaluate": 0.0}
-    cost = {"steps": 0, "samples": 0, "tokens": 0}
-    adapter_sha, trained_rss = "", 0
     start = time.perf_counter()
     data = open_data(Path(cell.data))
     if data.sha256 != cell.data_sha256:
         raise ValueError(f"the data in {cell.data} changed: {data.sha256} instead of {cell.data_sha256}")
-    predictor: Predictor
-    if cell.method in METHODS:
-        from toolwright.coreset import STRATEGIES
-
-        pool = data.dialogues("train")
-        pool = [pool[i] for i in sorted(random.Random(f"pool/{cell.seed}").sample(range(len(pool)), min(cell.profile.pool, len(pool))))]
-        seconds["load"] = time.perf_counter() - start
-        start = time.perf_counter()
-        chosen = list(range(len(pool)))
-        if cell.coreset is not None:
-            chosen = STRATEGIES[cell.coreset](pool, min(cell.profile.keep, len(pool)), seed=cell.seed)
-        seconds["select"] = time.perf_counter() - start
-        write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
-        profile = cell.profile
-        settings = SFTSettings(
-            model=cell.model,
-            seed=cell.seed,
-            steps=profile.steps,
-            rows_per_step=profile.rows_per_step,
-            max_length=profile.max_length,
-            checkpoint_steps=profile.checkpoint_steps,
-            **cell.training,
-        )
-        trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train([pool[i] for i in chosen], data.tools)
-        seconds["train"], trained_rss = trained.seconds, trained.peak_rss_bytes
-        cost = {"steps": trained.steps, "samples": trained.samples, "tokens": trained.tokens}
-        adapter_sha = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
-        if adapter_sha != trained.sha256:
-            raise ValueError(f"the adapter on disk is {adapter_sha[:12]}, but training wrote {trained.sha256[:12]}")
-        start = time.perf_counter()
-        predictor = ModelPredictor(load_model(cell.model, trained.adapter))
-        seconds["load"] += time.perf_counter() - start
-    elif cell.method == "base":
-        predictor = ModelPredictor(load_model(cell.model))
-        seconds["load"] = time.perf_counter() - start
-    else:
-        rows: dict[str, Callable[[], Predictor]] = {"random": lambda: Uniform(cell.seed), "majority": lambda: Majority(data), "oracle": Oracle}
-        predictor = rows[cell.method]()
+    seconds["load"] = time.perf_counter() - start
+    trained = _train(cell, folder, data, seconds) if cell.method in METHODS else None
+    predictors: dict[str, Callable[[], Predictor]] = {
+        "random": lambda: Uniform(cell.seed),
+        "majority": lambda: Majority(data),
+        "oracle": Oracle,
+        "base": lambda: ModelPredictor(load_model(cell.model)),
+    }
+    start = time.perf_counter()
+    predictor = predictors[cell.method]() if trained is None else ModelPredictor(load_model(cell.model, trained.adapter))
+    seconds["load"] += time.perf_counter() - start
     metrics, seconds["evaluate"] = _evaluate(predictor, data, cell, folder)
-    peak = {"rss": max(trained_rss, peak_rss_bytes())}
+    peak = {"rss": max(trained.peak_rss_bytes if trained else 0, peak_rss_bytes())}
     if torch.cuda.is_available():
         peak["gpu"] = torch.cuda.max_memory_allocated()
     return Result(
@@ -139,13 +114,47 @@ def _measure(cell: Cell, folder: Path) -> Result:
         model=cell.model,
         status="done",
         data_sha256=cell.data_sha256,
-        adapter_sha256=adapter_sha,
+        adapter_sha256=trained.sha256 if trained else "",
         metrics=metrics,
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        steps=trained.steps if trained else 0,
+        samples=trained.samples if trained else 0,
+        tokens=trained.tokens if trained else 0,
         peak_memory_bytes=peak,
         versions={name: version(name) for name in LIBRARIES},
-        **cost,
     )
+
+
+def _train(cell: Cell, folder: Path, data: Dataset, seconds: dict[str, float]) -> Trained:
+    """Choose dialogues, train on them, and make sure that the adapter on disk is the one that training wrote; fills in `seconds`."""
+    from toolwright.coreset import STRATEGIES
+    from toolwright.training.sft import AgentSFTTrainer, SFTSettings
+
+    profile = cell.profile
+    dialogues = data.dialogues("train")
+    drawn = sorted(random.Random(f"pool/{cell.seed}").sample(range(len(dialogues)), min(profile.pool, len(dialogues))))
+    pool = [dialogues[i] for i in drawn]
+    start = time.perf_counter()
+    chosen = list(range(len(pool)))
+    if cell.coreset is not None:
+        chosen = STRATEGIES[cell.coreset](pool, min(profile.keep, len(pool)), seed=cell.seed)
+    seconds["select"] = time.perf_counter() - start
+    write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
+    settings = SFTSettings(
+        model=cell.model,
+        seed=cell.seed,
+        steps=profile.steps,
+        rows_per_step=profile.rows_per_step,
+        max_length=profile.max_length,
+        checkpoint_steps=profile.checkpoint_steps,
+        **cell.training,
+    )
+    trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train([pool[i] for i in chosen], data.tools)
+    seconds["train"] = trained.seconds
+    on_disk = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
+    if on_disk != trained.sha256:
+        raise ValueError(f"the adapter on disk is {on_disk[:12]}, but training wrote {trained.sha256[:12]}")
+    return trained
 
 
 def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float]:
