@@ -17,9 +17,9 @@ from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
 from toolwright.evaluation.baselines import Majority, Oracle, Uniform
 from toolwright.evaluation.models import call_scores, shuffled_descriptions
-from toolwright.evaluation.tasks import EVALUATIONS, sample
+from toolwright.evaluation.tasks import EVALUATIONS, sample, sample_by_label
 from toolwright.models.hub import model_sha256
-from toolwright.types import Comparison, ExpectedCall, InputError, Metric, Result
+from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result
 
 TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,))
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
@@ -167,6 +167,11 @@ def test_baselines_stand_where_they_must(data):
 
 def predictors(data):
     return {"oracle": Oracle(), "random": Uniform(0), "majority": Majority(data)}
+
+
+def test_timing_is_drawn_evenly(data):
+    drawn = sample_by_label(data.timing("test"), 20)
+    assert sorted(example.label for example in drawn) == sorted(TIMING_LABELS * 5)
 
 
 def test_a_fixed_part_of_the_test_is_used(data):

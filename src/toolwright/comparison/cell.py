@@ -184,8 +184,11 @@ def _told(items: Sequence[Any], what: str) -> Iterable[Any]:
 
 
 def report_progress(stage: str, done: int, total: int) -> None:
-    """One line for the process that started this one."""
-    print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+    """One line for the process that started this one; without it, this one ends: nobody would take up the result."""
+    try:
+        print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+    except BrokenPipeError:
+        os._exit(1)
 
 
 def _end_with_parent() -> None:

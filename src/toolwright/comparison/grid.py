@@ -7,6 +7,7 @@ not stop the others. A cell is finished only for the same model, data and budget
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ from toolwright.comparison.cell import Cell, write_cell
 from toolwright.comparison.methods import METHODS, ROWS
 from toolwright.comparison.paired import write_comparisons
 from toolwright.types import InputError, Result, explain, write_text
+
+REPRODUCIBLE = {"MKL_CBWR": "AUTO", "MKL_DYNAMIC": "FALSE", "OMP_DYNAMIC": "FALSE"}  # the same order of additions in every run
 
 Progress = Callable[[str, str, int, int], None]  # cell, stage, done, total
 
@@ -86,7 +89,7 @@ def _run(cell: Cell, folder: Path, progress: Progress) -> None:
     """Run one cell in a process of its own; one that dies without a result leaves a failed row."""
     with (folder / "stderr.log").open("wb") as errors:
         command = [sys.executable, "-m", "toolwright.comparison.cell", str(folder)]
-        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env={**REPRODUCIBLE, **os.environ})
         assert worker.stdout is not None
         for line in worker.stdout:
             if line.startswith('{"stage"'):

@@ -15,7 +15,7 @@ from toolwright.data.build import Dataset
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, call_scores, offered, shuffled_descriptions
 from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
-from toolwright.types import JSON, CallExample, Metric, SelectionExample, TimingExample
+from toolwright.types import JSON, TIMING_LABELS, CallExample, Metric, SelectionExample, TimingExample
 
 E = TypeVar("E", SelectionExample, TimingExample, CallExample)
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -44,6 +44,13 @@ def sample(examples: Sequence[E], count: int) -> list[E]:
     return sorted((example for _, example in turns[:count]), key=lambda example: example.id)
 
 
+def sample_by_label(examples: Sequence[TimingExample], count: int) -> list[TimingExample]:
+    """As `sample`, with as many examples of each label."""
+    share = count // len(TIMING_LABELS)
+    drawn = [example for label in TIMING_LABELS for example in sample([one for one in examples if one.label == label], share)]
+    return sorted(drawn, key=lambda example: example.id)
+
+
 def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """Ranking of ten frozen candidates; and the control with the candidates' descriptions exchanged, which must cost a reader dearly."""
     examples = sample(data.selection("test"), items)
@@ -66,7 +73,7 @@ def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress
 
 def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """The four outcomes. `over_call`: share of the others decided as call; `under_call`: share of call decided otherwise."""
-    examples = sample(data.timing("test"), items)
+    examples = sample_by_label(data.timing("test"), items)
     cases: list[JSON] = []
     gold: list[str] = []
     predicted: list[str] = []

@@ -1,8 +1,8 @@
 """`toolwright train nano`: pre-train the small base model that ships with the package.
 
 Everything is made from the seed: the tokenizer, the starting weights, and the exercises, each by its step number, so that a run that was cut off goes on
-from its checkpoint as if it had not been. Only what the assistant writes is trained on, and logits are computed there alone, which saves
-a third of the time on a CPU.
+from its checkpoint as if it had not been. What makes it quick on a CPU: logits are computed only where the assistant writes; rows of like
+length go through the model a few at a time, so that they stay in the cache; convolutions are sums of shifted rows; the body is compiled.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from toolwright.types import InputError, write_text
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
 
+ROWS_PER_FORWARD = 4
+
 
 @dataclass(frozen=True, slots=True)
 class NanoSettings:
@@ -41,17 +44,18 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    steps: int = 240
+    steps: int = 4000
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
     learning_rate: float = 1.5e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
-    warmup_steps: int = 20
+    warmup_steps: int = 50
     name_weight: float = 4.0  # of a called tool's name in the loss: one choice among many copied tokens
     decay: float = 0.35  # last part of the steps, in which the learning rate falls to 0
     ramp: float = 0.2  # part of the steps over which exercises grow hard
     seed: int = 0
     checkpoint_steps: int = 50
+    compile: bool = True  # needs a C++ compiler; a third faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,12 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
     write_text(stored, json.dumps(asdict(settings), indent=1))
     school = build_school(settings)
     model, optimizer, step, tokens = _start(school, out)
+    body = torch.compile(model.model, dynamic=True) if settings.compile else model.model
     began, before = time.perf_counter(), tokens
     while step < settings.steps:
         _set_rate(optimizer, settings, step)
         rows = [make_row(school, step, row) for row in range(settings.rows)]
-        loss = _loss(model, rows)
-        loss.backward()
+        loss = _backward(model, body, rows)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -86,8 +90,8 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
         tokens += sum(len(ids) for ids, _ in rows)
         if step % 25 == 0 or step == settings.steps:
             rate = (tokens - before) / (time.perf_counter() - began)
-            _log(out, {"step": step, "tokens": tokens, "loss": round(loss.item(), 4), "tokens_per_second": round(rate)})
-            progress(step, settings.steps, f"loss {loss.item():.2f}")
+            _log(out, {"step": step, "tokens": tokens, "loss": round(loss, 4), "tokens_per_second": round(rate)})
+            progress(step, settings.steps, f"loss {loss:.2f}")
         if step % settings.checkpoint_steps == 0 or step == settings.steps:
             _save_checkpoint(model, optimizer, step, tokens, out)
         if step % (5 * settings.checkpoint_steps) == 0 or step == settings.steps:
@@ -142,15 +146,40 @@ def _encoded(school: School, exercise: Exercise) -> Row:
     return rendered.ids[: school.settings.length], weights[: school.settings.length]
 
 
-def _loss(model: Any, rows: list[Row]) -> torch.Tensor:
-    """Weighted mean cross-entropy over the trained tokens; logits are computed for those alone."""
-    longest = max(len(ids) for ids, _ in rows)
-    ids = torch.tensor([row + [0] * (longest - len(row)) for row, _ in rows])
-    weights = torch.tensor([row + [0.0] * (longest - len(row)) for _, row in rows])[:, 1:]
-    trained = weights > 0
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
-    losses = torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained], reduction="none")
-    return (losses * weights[trained]).sum() / weights.sum()
+def _backward(model: Any, body: Any, rows: list[Row]) -> float:
+    """Weighted mean cross-entropy over the trained tokens of all rows, and its gradients; `body` is the model below its head, compiled perhaps."""
+    total = sum(sum(weights[1:]) for _, weights in rows)
+    ordered = sorted(rows, key=lambda row: len(row[0]))
+    mean = 0.0
+    for begin in range(0, len(ordered), ROWS_PER_FORWARD):
+        members = ordered[begin : begin + ROWS_PER_FORWARD]
+        longest = len(members[-1][0])
+        ids = torch.tensor([row + [0] * (longest - len(row)) for row, _ in members])
+        weights = torch.tensor([row + [0.0] * (longest - len(row)) for _, row in members])[:, 1:]
+        trained = weights > 0
+        hidden = body(input_ids=ids).last_hidden_state[:, :-1][trained]
+        losses = torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained], reduction="none")
+        loss = (losses * weights[trained]).sum() / total
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
+def _shift_convolutions(model: Any) -> None:
+    """Let short convolutions be sums of shifted rows while training: the same figures as `conv1d`, and a third faster on a CPU."""
+
+    def forward(self: Any, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        opened, closed, value = self.in_proj(hidden_states).chunk(3, dim=-1)
+        gated, kernel = opened * value, self.conv.weight[:, 0]
+        mixed = gated * kernel[:, -1]
+        for back in range(1, kernel.shape[1]):
+            mixed = mixed + torch.nn.functional.pad(gated[:, :-back], (0, 0, back, 0)) * kernel[:, -1 - back]
+        output: torch.Tensor = self.out_proj(closed * mixed)
+        return output
+
+    for layer in model.model.layers:
+        if not layer.is_attention_layer:
+            layer.conv.forward = MethodType(forward, layer.conv)
 
 
 @torch.no_grad()
@@ -188,6 +217,7 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     config = nano_config(size, s.hidden, s.layers, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
     strings = [school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
     model = new_nano(config, encode_minilm(strings), how_much_tokens_say(strings), s.seed)
+    _shift_convolutions(model)
     embeddings = model.model.embed_tokens.weight
     others = [p for p in model.parameters() if p is not embeddings]
     groups = [{"params": others, "lr": s.learning_rate}, {"params": [embeddings], "lr": s.learning_rate * s.embedding_rate}]

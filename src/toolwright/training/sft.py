@@ -102,6 +102,8 @@ class AgentSFTTrainer:
         print(found, file=sys.stderr, flush=True)
         packed = pack(kept, s.max_length, tokenizer.pad_token_id)
         torch.manual_seed(s.seed)
+        torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
+        torch.utils.deterministic.fill_uninitialized_memory = False
         model = self._model(tokenizer)
         clock = _Clock(self.folder, self.progress)
         trainer = _RecordingTrainer(
