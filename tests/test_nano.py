@@ -4,12 +4,18 @@ import random
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from transformers import AutoTokenizer
 
 from toolwright.cli.train import read_settings
-from toolwright.training.nano import NanoSettings
-from toolwright.training.nano_exercises import VALUE_KINDS, Lexicon, copying_tokens, likeness_exercise
+from toolwright.models.hub import NANO
+from toolwright.training import nano
+from toolwright.training.nano import NanoSettings, School, hidden_states, make_row, train_nano
+from toolwright.training.nano_exercises import VALUE_KINDS, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.types import InputError
+from toolwright.world.engine import World
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "nano.yaml"
 
@@ -34,8 +40,6 @@ def test_later_settings_win():
 
 @pytest.fixture(scope="module")
 def lexicon():
-    import numpy as np
-
     words = [f"{a}{b}{c}" for a in "bcdfgh" for b in "aeiou" for c in "klmnprst"]
     vectors = np.random.default_rng(0).normal(size=(len(words), 8))
     return Lexicon.build(words, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), words)
@@ -63,3 +67,61 @@ def test_only_repetitions_are_trained_in_copying():
     assert 0 < sum(trained) < 200
     for i, flag in enumerate(trained):
         assert not flag or ids[i] in ids[:i]
+
+
+TINY = NanoSettings(hidden=128, layers=6, feed_forward=64, heads=2, steps=4, rows=3, length=512, checkpoint_steps=2, compile=False)
+
+
+@pytest.fixture(scope="module")
+def school(lexicon, domains):
+    return School(AutoTokenizer.from_pretrained(str(NANO)), lexicon, Services(World(domains), lexicon), TINY)
+
+
+def test_links_lead_from_a_called_name_to_the_described_tool(school):
+    rows = [make_row(school, step, row) for step in range(4) for row in range(12)]
+    links = [(row.ids, at, source) for row in rows for at, source in row.links]
+    assert len(links) > 100
+    for ids, at, source in links:
+        assert ids[at + 1] == ids[source]
+        assert source < ids.index(school.tokenizer.eos_token_id) < at
+    for row in rows:
+        assert sum(weight == TINY.name_weight for weight in row.weights) == len(row.links)
+
+
+@pytest.fixture
+def small(monkeypatch, school):
+    """Nano in small: no MiniLM, exercises from the school at hand."""
+
+    def vectors(texts):
+        return np.random.default_rng(0).normal(size=(len(texts), 384)).astype(np.float32)
+
+    monkeypatch.setattr(nano, "build_school", lambda settings: school)
+    monkeypatch.setattr(nano, "encode_minilm", vectors)
+    monkeypatch.setattr(nano, "measure", lambda model, school: {})
+
+
+def test_a_cut_run_goes_on_as_if_it_had_not_been(small, school, tmp_path, monkeypatch):
+    undisturbed = train_nano(TINY, tmp_path / "undisturbed", lambda *_: None)
+
+    def cut(school, step, row):
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_row(school, step, row)
+
+    monkeypatch.setattr(nano, "make_row", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train_nano(TINY, tmp_path / "cut", lambda *_: None)
+    monkeypatch.setattr(nano, "make_row", make_row)
+    again = train_nano(TINY, tmp_path / "cut", lambda *_: None)
+    assert (again / "model.safetensors").read_bytes() == (undisturbed / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        train_nano(NanoSettings(**{**asdict(TINY), "seed": 1}), tmp_path / "cut", lambda *_: None)
+
+
+def test_states_are_those_of_the_model(tiny_model):
+    from transformers import Lfm2ForCausalLM
+
+    model = Lfm2ForCausalLM.from_pretrained(str(tiny_model)).eval()
+    ids = torch.randint(10, 200, (2, 20), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(hidden_states(model, ids).last, model.model(input_ids=ids).last_hidden_state, atol=1e-6)

@@ -54,14 +54,14 @@ def together(lm, packed):
 def test_packed_is_unpacked(packed_and_alone):
     lm, packed, alone = packed_and_alone
     assert max(len(members) for members in packed.members) == 3
-    isolate_convolutions(lm.model, lm.tokenizer.pad_token_id)
+    isolate_convolutions(lm.model)
     found = together(lm, packed)
     for i, expected in enumerate(alone):
         assert torch.allclose(found[i][: len(expected)], expected, atol=1e-5)
 
 
 def test_without_isolation_convolutions_look_across(packed_and_alone):
-    """The test above can fail: the gap alone does not keep dialogues apart."""
+    """The test above can fail: positions alone do not keep dialogues apart."""
     lm, packed, alone = packed_and_alone
     found = together(lm, packed)
     assert not all(torch.allclose(found[i][: len(expected)], expected, atol=1e-5) for i, expected in enumerate(alone))

@@ -1,14 +1,15 @@
 """Dialogues into rows of one fixed length, so that equal steps are equal tokens.
 
 Rows are filled first-fit in decreasing length. Positions begin anew with each dialogue, and no attention mask is given: transformers then keeps the
-dialogues of a row apart. Convolution layers (LFM2) look two tokens back whatever the positions say, so each dialogue is followed by two pad tokens,
-and `isolate_convolutions` blanks those inside the model: a packed dialogue computes what it would alone (a test holds that).
+dialogues of a row apart. Convolution layers (LFM2) look two tokens back whatever the positions say; `isolate_convolutions` makes them stop where a
+dialogue begins: a packed dialogue computes what it would alone (a test holds that).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import torch
@@ -16,7 +17,6 @@ import torch
 from toolwright.data.render import Rendered
 
 IGNORED = -100
-GAP = 2  # pad tokens after each dialogue: the reach of LFM2's convolutions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ def pack(dialogues: Sequence[Rendered], length: int, pad: int) -> Packed:
     bins: list[list[int]] = []
     room: list[int] = []
     for i in order:
-        size = len(dialogues[i].ids) + GAP
-        if size > length + GAP:
-            raise ValueError(f"dialogue {i} has {len(dialogues[i].ids)} tokens; a row holds {length}")
+        size = len(dialogues[i].ids)
+        if size > length:
+            raise ValueError(f"dialogue {i} has {size} tokens; a row holds {length}")
         at = next((b for b, free in enumerate(room) if free >= size), None)
         if at is None:
             bins.append([])
-            room.append(length + GAP)
+            room.append(length)
             at = len(bins) - 1
         bins[at].append(i)
         room[at] -= size
@@ -51,12 +51,11 @@ def _row(dialogues: Sequence[Rendered], length: int, pad: int) -> dict[str, list
     labels: list[int] = []
     positions: list[int] = []
     for dialogue in dialogues:
-        ids += [*dialogue.ids, *[pad] * GAP]
-        labels += [*(token if trained else IGNORED for token, trained in zip(dialogue.ids, dialogue.trained, strict=True)), *[IGNORED] * GAP]
-        positions += range(len(dialogue.ids) + GAP)
-    missing = max(0, length - len(ids))
-    ids, labels, positions = ids + [pad] * missing, labels + [IGNORED] * missing, [*positions, *range(missing)]
-    return {"input_ids": ids[:length], "labels": labels[:length], "position_ids": positions[:length]}
+        ids += dialogue.ids
+        labels += [token if trained else IGNORED for token, trained in zip(dialogue.ids, dialogue.trained, strict=True)]
+        positions += range(len(dialogue.ids))
+    missing = length - len(ids)
+    return {"input_ids": ids + [pad] * missing, "labels": labels + [IGNORED] * missing, "position_ids": [*positions, *range(missing)]}
 
 
 def collate(rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
@@ -64,20 +63,29 @@ def collate(rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
     return {key: torch.tensor([row[key] for row in rows]) for key in ("input_ids", "labels", "position_ids")}
 
 
-def isolate_convolutions(model: Any, pad: int) -> None:
-    """Make a model's short convolutions see pad tokens as nothing, so that they do not look across dialogues."""
-    convolutions = [module for module in model.modules() if type(module).__name__.endswith("ShortConv")]
+def isolate_convolutions(model: Any) -> None:
+    """For training: make LFM2's short convolutions stop where positions begin anew.
+
+    They become sums of shifted rows, which is a third faster on a CPU than `conv1d`, besides. Models without such layers stay as they are.
+    """
+    convolutions = [module for module in model.modules() if type(module).__name__ == "Lfm2ShortConv"]
     if not convolutions:
         return
-    seen: dict[str, torch.Tensor | None] = {"mask": None}
+    seen: dict[str, torch.Tensor | None] = {"positions": None}
 
     def remember(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = kwargs.get("input_ids", args[0] if args else None)
-        seen["mask"] = None if ids is None else ids != pad
+        seen["positions"] = kwargs.get("position_ids")
 
-    def blank(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, {**kwargs, "attention_mask": seen["mask"]}
+    def forward(self: Any, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        before, after, value = self.in_proj(hidden_states).chunk(3, dim=-1)
+        gated, kernel, positions = before * value, self.conv.weight[:, 0], seen["positions"]
+        mixed = gated * kernel[:, -1]
+        for back in range(1, kernel.shape[1]):
+            shifted = torch.nn.functional.pad(gated[:, :-back], (0, 0, back, 0)) * kernel[:, -1 - back]
+            mixed = mixed + (shifted if positions is None else shifted * (positions >= back)[..., None])
+        output: torch.Tensor = self.out_proj(after * mixed)
+        return output
 
     model.register_forward_pre_hook(remember, with_kwargs=True)
     for convolution in convolutions:
-        convolution.register_forward_pre_hook(blank, with_kwargs=True)
+        convolution.forward = MethodType(forward, convolution)

@@ -104,7 +104,7 @@ class AgentSFTTrainer:
         torch.manual_seed(s.seed)
         torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
         torch.utils.deterministic.fill_uninitialized_memory = False
-        model = self._model(tokenizer)
+        model = self._model()
         clock = _Clock(self.folder, self.progress)
         trainer = _RecordingTrainer(
             model=model,
@@ -128,10 +128,10 @@ class AgentSFTTrainer:
             raise InputError(f"{self.folder}: holds a run with another {', '.join(changed)}; choose another folder or remove it")
         write_text(stored, json.dumps(about, indent=1))
 
-    def _model(self, tokenizer: Any) -> Any:
+    def _model(self) -> Any:
         s = self.settings
         model = load_weights(s.model, torch.float32 if not torch.cuda.is_available() else None)
-        isolate_convolutions(model, tokenizer.pad_token_id)
+        isolate_convolutions(model)
         if s.gradient_checkpointing:
             model.enable_input_require_grads()  # else the adapter would get no gradient through checkpointed layers
         lora = LoraConfig(r=s.lora_rank, lora_alpha=s.lora_alpha, lora_dropout=s.lora_dropout, target_modules="all-linear", task_type="CAUSAL_LM")
