@@ -40,7 +40,7 @@ def data(domains: list[Domain], tmp_path_factory: pytest.TempPathFactory) -> Dat
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained model of nano's shape and tokenizer, small enough for a test: 4 layers, 64 wide."""
+    """An untrained model of nano's shape and tokenizer, small enough for a test: 64 wide."""
     import torch
     from transformers import AutoTokenizer, Lfm2ForCausalLM
 
@@ -50,7 +50,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = AutoTokenizer.from_pretrained(str(NANO))
     torch.manual_seed(0)
-    config = nano_config(len(tokenizer), hidden=64, layers=4, feed_forward=64, heads=2, pad=tokenizer.pad_token_id, eos=tokenizer.eos_token_id)
+    config = nano_config(len(tokenizer), hidden=64, feed_forward=64, heads=2, pad=tokenizer.pad_token_id, eos=tokenizer.eos_token_id)
     model = Lfm2ForCausalLM(config)
     with torch.no_grad():
         model.model.embed_tokens.weight[tokenizer.pad_token_id].normal_(0, 0.5)  # a pad token that would be seen if nothing hid it

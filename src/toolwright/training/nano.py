@@ -39,7 +39,6 @@ class NanoSettings:
     """The recipe of nano. Shapes first, then training; `recipes/nano.yaml` says the same."""
 
     hidden: int = 256
-    layers: int = 6
     feed_forward: int = 512
     heads: int = 4
     pieces: int = 2600  # tokens that BPE makes
@@ -49,13 +48,14 @@ class NanoSettings:
     steps: int = 4000
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     embedding_rate: float = 0.1  # times the learning rate: embeddings keep their meaning
+    attention_rate: float = 0.2  # ... and attentions what was laid down in them
     warmup_steps: int = 50
     name_weight: float = 4.0  # of a called tool's name in the loss: one choice among many copied tokens
-    guidance: float = 1.0  # weight of guided attention
+    guidance: float = 0.5  # weight of guided attention
     decay: float = 0.35  # last part of the steps, in which the learning rate falls to 0
-    ramp: float = 0.2  # part of the steps over which exercises grow hard
+    ramp: float = 0.1  # part of the steps over which exercises grow hard
     seed: int = 0
     checkpoint_steps: int = 50
     compile: bool = True  # needs a C++ compiler; a third faster
@@ -86,7 +86,7 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
     while step < settings.steps:
         _set_rate(optimizer, settings, step)
         rows = [make_row(school, step, row) for row in range(settings.rows)]
-        loss = _backward(model, states, rows, settings.guidance)
+        loss, away = _backward(model, states, rows, settings.guidance)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -94,7 +94,7 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
         tokens += sum(len(row.ids) for row in rows)
         if step % 25 == 0 or step == settings.steps:
             rate = (tokens - before) / (time.perf_counter() - began)
-            _log(out, {"step": step, "tokens": tokens, "loss": round(loss, 4), "tokens_per_second": round(rate)})
+            _log(out, {"step": step, "tokens": tokens, "loss": round(loss, 4), "guided": round(away, 4), "tokens_per_second": round(rate)})
             progress(step, settings.steps, f"loss {loss:.2f}")
         if step % settings.checkpoint_steps == 0 or step == settings.steps:
             _save_checkpoint(model, optimizer, step, tokens, out)
@@ -125,11 +125,13 @@ class Row:
     Attributes:
         ids: its tokens.
         weights: how much each counts in the loss; as many as tokens.
-        links: for each token of a called tool's name, the position before it and the position of the same token where the tool is described.
+        tools: where the name of each tool begins and ends in the list of tools, and where the tool ends; in order.
+        links: for each token of a called tool's name, the position before it, and which of the tools it is.
     """
 
     ids: list[int]
     weights: list[float]
+    tools: list[tuple[int, int, int]]
     links: list[tuple[int, int]]
 
 
@@ -138,11 +140,11 @@ def make_row(school: School, step: int, row: int) -> Row:
     s = school.settings
     source = random.Random(f"{s.seed}/{step}/{row}")
     done = step / s.steps
-    difficulty = min(1.0, done / s.ramp)
+    difficulty = min(1.0, 0.3 + 0.7 * done / s.ramp)
     drawn = source.random()
     if drawn < (0.25 if done < 0.01 else 0.02):
         ids, trained = copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
-        return Row(ids, [float(flag) for flag in trained], [])
+        return Row(ids, [float(flag) for flag in trained], [], [])
     if drawn < 1 - 0.7 * min(1.0, max(0.0, done - 0.05) / 0.3):
         return _encoded(school, likeness_exercise(school.lexicon, difficulty, 10, source))
     return _encoded(school, school.services.exercise(difficulty, 10, source))
@@ -155,18 +157,19 @@ def _encoded(school: School, exercise: Exercise) -> Row:
     form = school.tokenizer(call_prefix("x").split("x")[0], add_special_tokens=False)["input_ids"]
     names = [school.tokenizer(tool.name, add_special_tokens=False)["input_ids"] for tool in exercise.tools]
     listed = ids.index(school.tokenizer.eos_token_id)  # tools stand in the first message
-    sources = [(name, at) for name in names for at in range(1, listed) if ids[at : at + len(name)] == name and _signature(school, ids, at, len(name))]
+    sources = [(name, at) for at in range(1, listed) for name in names if ids[at : at + len(name)] == name and _signature(school, ids, at, len(name))]
     links = []
     for begin in range(len(form), len(ids)):
         if ids[begin - len(form) : begin] == form and weights[begin]:
-            name, at = next(
-                (name, at) for name, at in sources if ids[begin : begin + len(name)] == name and '"' in school.tokenizer.decode(ids[begin + len(name)])
-            )
+            which = next(i for i, (name, _) in enumerate(sources) if ids[begin : begin + len(name)] == name and _quoted(school, ids, begin + len(name)))
+            name, _ = sources[which]
             for j in range(len(name)):
                 weights[begin + j] = school.settings.name_weight
-                links.append((begin + j - 1, at + j))
+                links.append((begin + j - 1, which))
     length = school.settings.length
-    return Row(ids[:length], weights[:length], [link for link in links if link[0] < length])
+    ends = [at for _, at in sources[1:]] + [listed]
+    tools = [(at, at + len(name), end) for (name, at), end in zip(sources, ends, strict=True)]
+    return Row(ids[:length], weights[:length], tools, [link for link in links if link[0] < length])
 
 
 def _signature(school: School, ids: list[int], at: int, size: int) -> bool:
@@ -178,8 +181,8 @@ def _quoted(school: School, ids: list[int], end: int) -> bool:
     return '"' in school.tokenizer.decode(ids[end])
 
 
-def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[Row], guidance: float) -> float:
-    """The loss of some rows, and its gradients: weighted mean cross-entropy over the trained tokens, and guided attention (see `_guided`).
+def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[Row], guidance: float) -> tuple[float, float]:
+    """The two losses of some rows, and their gradients: weighted mean cross-entropy over the trained tokens, and guided attention (see `_guided`).
 
     Args:
         model: with the parameters that get gradients.
@@ -189,7 +192,7 @@ def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[R
     """
     total, links = sum(sum(row.weights[1:]) for row in rows), sum(len(row.links) for row in rows)
     ordered = sorted(rows, key=lambda row: len(row.ids))
-    mean = 0.0
+    mean = away = 0.0
     for begin in range(0, len(ordered), ROWS_PER_FORWARD):
         members = ordered[begin : begin + ROWS_PER_FORWARD]
         longest = len(members[-1].ids)
@@ -201,51 +204,76 @@ def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[R
         loss = (losses * weights[trained]).sum() / total
         mean += loss.item()
         if links and guidance:
-            loss = loss + guidance * _guided(model, found, members) / links
+            guided = _guided(model, found, members) / links
+            away += guided.item()
+            loss = loss + guidance * guided
         loss.backward()
-    return mean
+    return mean, away
 
 
 class States(NamedTuple):
-    """Hidden states of shape (rows, length, hidden): after the last layer and before it; cosines and sines of the rotary positions."""
+    """Hidden states of shape (rows, length, hidden): the last, and those that go into each attention; cosines and sines of the rotary positions."""
 
     last: torch.Tensor
-    before: torch.Tensor
+    attended: list[torch.Tensor]
     rotary: tuple[torch.Tensor, torch.Tensor]
 
 
 def hidden_states(model: Any, ids: torch.Tensor) -> States:
     """What the model computes below its head for token ids of shape (rows, length)."""
     body = model.model
-    before = hidden = body.embed_tokens(ids)
+    hidden = body.embed_tokens(ids)
     rotary = body.rotary_emb(hidden, position_ids=torch.arange(ids.shape[1])[None])
+    attended = []
     for layer in body.layers:
-        before, hidden = hidden, layer(hidden, position_embeddings=rotary)
-    return States(body.embedding_norm(hidden), before, rotary)
+        if layer.is_attention_layer:
+            attended.append(hidden)
+        hidden = layer(hidden, position_embeddings=rotary)
+    return States(body.embedding_norm(hidden), attended, rotary)
 
 
 def _guided(model: Any, states: States, rows: list[Row]) -> torch.Tensor:
-    """Where the last attention should look when a called tool's name is written: at that name among the described tools.
+    """Where attention should lead when a called tool's name is written: over words of the request, to words of the tool, to its name.
 
-    The negative log of the attention there, heads averaged, summed over all links (guided attention: Chen et al., "Guided Alignment Training
-    for Topic-Aware Neural Machine Translation", 2016). Through the tokens alone this is learned many times more slowly.
+    Guided attention is due to Chen et al., "Guided Alignment Training for Topic-Aware Neural Machine Translation", 2016; here a whole path is guided, by
+    two negative logs, heads averaged: of what every word of a tool gives to the tool's name; and, for all links, of the right name's share in what
+    arrives at any name. Through the tokens alone this is learned many times more slowly.
     """
-    layer = model.model.layers[-1]
-    attention, seen = layer.self_attn, layer.operator_norm(states.before)
-    cosine, sine = states.rotary
-    loss = states.before.new_zeros(())
+    layers = [layer for layer in model.model.layers if layer.is_attention_layer]
+    belong, match, _, gather = zip(layers, states.attended, strict=True)
+    loss = states.last.new_zeros(())
     for i, row in enumerate(rows):
         if row.links:
-            at, goal = (torch.tensor(positions) for positions in zip(*row.links, strict=True))
-            query = attention.q_layernorm(attention.q_proj(seen[i, at]).unflatten(-1, (-1, attention.head_dim)))
-            key = attention.k_layernorm(attention.k_proj(seen[i]).unflatten(-1, (-1, attention.head_dim)))
-            query = query * cosine[0, at, None] + rotate_half(query) * sine[0, at, None]
-            key = key * cosine[0, :, None] + rotate_half(key) * sine[0, :, None]
-            likeness = torch.einsum("qhd,khd->hqk", query, key) * attention.scaling
-            ahead = torch.arange(len(key))[None] > at[:, None]
-            shares = likeness.masked_fill(ahead, -torch.inf).softmax(-1).mean(0)
-            loss = loss - (shares[torch.arange(len(at)), goal] + 1e-8).log().sum()
+            size, at = len(row.ids), torch.tensor([link[0] for link in row.links])
+            owner = _attention(*belong, states.rotary, i, size)
+            share = _attention(*gather, states.rotary, i, size, at) @ _attention(*match, states.rotary, i, size) @ owner
+            begin, end, last = torch.tensor(row.tools).T
+            within = torch.arange(size)[:, None]
+            own = ((within >= end) & (within < last)).float()
+            loss = loss - len(at) * (own * (_between(owner, begin, end) + 1e-6).log()).sum() / own.sum()
+            arrived = (_between(share, begin, end) + 1e-6).log()
+            loss = loss + torch.nn.functional.cross_entropy(arrived, torch.tensor([link[1] for link in row.links]), reduction="sum")
     return loss
+
+
+def _between(shares: torch.Tensor, begin: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+    """Sums over stretches of the last dimension, shape (..., stretches)."""
+    upto = torch.nn.functional.pad(shares.cumsum(-1), (1, 0))
+    return (upto[:, end] - upto[:, begin]).clamp_min(0)
+
+
+def _attention(
+    layer: Any, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor], row: int, size: int, at: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Attention weights of one row, heads averaged, from the positions `at` (default: all) to the first `size`; shape (positions, size)."""
+    attention, seen = layer.self_attn, layer.operator_norm(states[row, :size])
+    cosine, sine = rotary[0][0, :size, None], rotary[1][0, :size, None]
+    query = attention.q_layernorm(attention.q_proj(seen).unflatten(-1, (-1, attention.head_dim)))
+    key = attention.k_layernorm(attention.k_proj(seen).unflatten(-1, (-1, attention.head_dim)))
+    query, key = query * cosine + rotate_half(query) * sine, key * cosine + rotate_half(key) * sine
+    at = torch.arange(size) if at is None else at
+    likeness = torch.einsum("qhd,khd->hqk", query[at], key) * attention.scaling
+    return likeness.masked_fill(torch.arange(size)[None] > at[:, None], -torch.inf).softmax(-1).mean(0)
 
 
 @torch.no_grad()
@@ -280,13 +308,16 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     s = school.settings
     torch.manual_seed(s.seed)
     size = len(school.tokenizer)
-    config = nano_config(size, s.hidden, s.layers, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
-    strings = [school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
-    model = new_nano(config, encode_minilm(strings), how_much_tokens_say(strings), s.seed)
+    config = nano_config(size, s.hidden, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
+    newline = school.tokenizer.convert_tokens_to_ids("\u010a")
+    strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
+    model = new_nano(config, encode_minilm(strings), how_much_tokens_say(strings), newline, s.seed)
     isolate_convolutions(model)
     embeddings = model.model.embed_tokens.weight
-    others = [p for p in model.parameters() if p is not embeddings]
-    groups = [{"params": others, "lr": s.learning_rate}, {"params": [embeddings], "lr": s.learning_rate * s.embedding_rate}]
+    attentions = [p for layer in model.model.layers if layer.is_attention_layer for p in layer.self_attn.parameters()]
+    slow = {id(p) for p in (embeddings, *attentions)}
+    others = [p for p in model.parameters() if id(p) not in slow]
+    groups = [{"params": params, "lr": 0.0, "rate": rate} for params, rate in ((others, 1.0), ([embeddings], s.embedding_rate), (attentions, s.attention_rate))]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
     checkpoint = out / "checkpoint.pt"
     if not checkpoint.is_file():
@@ -313,8 +344,8 @@ def how_much_tokens_say(strings: Sequence[str]) -> np.ndarray:
 def _set_rate(optimizer: torch.optim.Optimizer, s: NanoSettings, step: int) -> None:
     left = (s.steps - step) / max(1.0, s.decay * s.steps)
     factor = min(1.0, (step + 1) / s.warmup_steps, left)
-    for group, base in zip(optimizer.param_groups, (s.learning_rate, s.learning_rate * s.embedding_rate), strict=True):
-        group["lr"] = base * factor
+    for group in optimizer.param_groups:
+        group["lr"] = s.learning_rate * group["rate"] * factor
 
 
 def _save_checkpoint(model: Any, optimizer: torch.optim.Optimizer, step: int, tokens: int, out: Path) -> None:
