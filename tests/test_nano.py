@@ -69,7 +69,7 @@ def test_only_repetitions_are_trained_in_copying():
         assert not flag or ids[i] in ids[:i]
 
 
-TINY = NanoSettings(hidden=128, feed_forward=64, heads=2, steps=4, rows=3, length=512, checkpoint_steps=2, compile=False)
+TINY = NanoSettings(feed_forward=64, steps=4, rows=3, length=512, checkpoint_steps=2, compile=False)
 
 
 @pytest.fixture(scope="module")
