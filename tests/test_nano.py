@@ -12,8 +12,9 @@ from transformers import AutoTokenizer
 from toolwright.cli.train import read_settings
 from toolwright.models.hub import NANO
 from toolwright.training import nano
-from toolwright.training.nano import NanoSettings, School, hidden_states, make_row, train_nano
+from toolwright.training.nano import NanoSettings, School, make_row, train_nano
 from toolwright.training.nano_exercises import VALUE_KINDS, Lexicon, Services, copying_tokens, likeness_exercise
+from toolwright.training.nano_guidance import hidden_states
 from toolwright.types import InputError
 from toolwright.world.engine import World
 

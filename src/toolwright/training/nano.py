@@ -15,16 +15,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from transformers.models.lfm2.modeling_lfm2 import rotate_half
 
-from toolwright.data.render import call_prefix, render
 from toolwright.encoders import encode_minilm, minilm_words
-from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
+from toolwright.training.nano_exercises import Lexicon, Services, copying_tokens, likeness_exercise
+from toolwright.training.nano_guidance import States, guided_loss, hidden_states
 from toolwright.training.nano_init import nano_config, new_nano
+from toolwright.training.nano_rows import Row, encode
 from toolwright.training.nano_tokenizer import SPECIAL, train_tokenizer
 from toolwright.training.packing import isolate_convolutions
 from toolwright.types import InputError, write_text
@@ -118,23 +118,6 @@ def build_school(settings: NanoSettings) -> School:
     return School(tokenizer, lexicon, Services(world, lexicon), settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation to train on.
-
-    Attributes:
-        ids: its tokens.
-        weights: how much each counts in the loss; as many as tokens.
-        tools: where the name of each tool begins and ends in the list of tools, and where the tool ends; in order.
-        links: for each token of a called tool's name, the position before it, and which of the tools it is.
-    """
-
-    ids: list[int]
-    weights: list[float]
-    tools: list[tuple[int, int, int]]
-    links: list[tuple[int, int]]
-
-
 def make_row(school: School, step: int, row: int) -> Row:
     """The exercise of this step and row, cut to the row length."""
     s = school.settings
@@ -146,43 +129,12 @@ def make_row(school: School, step: int, row: int) -> Row:
         ids, trained = copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
         return Row(ids, [float(flag) for flag in trained], [], [])
     if drawn < 1 - 0.7 * min(1.0, max(0.0, done - 0.05) / 0.3):
-        return _encoded(school, likeness_exercise(school.lexicon, difficulty, 10, source))
-    return _encoded(school, school.services.exercise(difficulty, 10, source))
-
-
-def _encoded(school: School, exercise: Exercise) -> Row:
-    """An exercise as the chat template renders it; the names of called tools count more, and are linked to where they come from."""
-    rendered = render(school.tokenizer, exercise.messages, exercise.tools)
-    ids, weights = rendered.ids, [float(trained) for trained in rendered.trained]
-    form = school.tokenizer(call_prefix("x").split("x")[0], add_special_tokens=False)["input_ids"]
-    names = [school.tokenizer(tool.name, add_special_tokens=False)["input_ids"] for tool in exercise.tools]
-    listed = ids.index(school.tokenizer.eos_token_id)  # tools stand in the first message
-    sources = [(name, at) for at in range(1, listed) for name in names if ids[at : at + len(name)] == name and _signature(school, ids, at, len(name))]
-    links = []
-    for begin in range(len(form), len(ids)):
-        if ids[begin - len(form) : begin] == form and weights[begin]:
-            which = next(i for i, (name, _) in enumerate(sources) if ids[begin : begin + len(name)] == name and _quoted(school, ids, begin + len(name)))
-            name, _ = sources[which]
-            for j in range(len(name)):
-                weights[begin + j] = school.settings.name_weight
-                links.append((begin + j - 1, which))
-    length = school.settings.length
-    ends = [at for _, at in sources[1:]] + [listed]
-    tools = [(at, at + len(name), end) for (name, at), end in zip(sources, ends, strict=True)]
-    return Row(ids[:length], weights[:length], tools, [link for link in links if link[0] < length])
-
-
-def _signature(school: School, ids: list[int], at: int, size: int) -> bool:
-    """Whether the tokens here stand alone in front of a parameter list."""
-    return school.tokenizer.decode(ids[at - 1]).endswith("\n") and school.tokenizer.decode(ids[at + size]).startswith("(")
-
-
-def _quoted(school: School, ids: list[int], end: int) -> bool:
-    return '"' in school.tokenizer.decode(ids[end])
+        return encode(school.tokenizer, likeness_exercise(school.lexicon, difficulty, 10, source), s.length, s.name_weight)
+    return encode(school.tokenizer, school.services.exercise(difficulty, 10, source), s.length, s.name_weight)
 
 
 def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[Row], guidance: float) -> tuple[float, float]:
-    """The two losses of some rows, and their gradients: weighted mean cross-entropy over the trained tokens, and guided attention (see `_guided`).
+    """The two losses of some rows, and their gradients: weighted mean cross-entropy over the trained tokens, and guided attention (see `guided_loss`).
 
     Args:
         model: with the parameters that get gradients.
@@ -204,76 +156,11 @@ def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[R
         loss = (losses * weights[trained]).sum() / total
         mean += loss.item()
         if links and guidance:
-            guided = _guided(model, found, members) / links
+            guided = guided_loss(model, found, members) / links
             away += guided.item()
             loss = loss + guidance * guided
         loss.backward()
     return mean, away
-
-
-class States(NamedTuple):
-    """Hidden states of shape (rows, length, hidden): the last, and those that go into each attention; cosines and sines of the rotary positions."""
-
-    last: torch.Tensor
-    attended: list[torch.Tensor]
-    rotary: tuple[torch.Tensor, torch.Tensor]
-
-
-def hidden_states(model: Any, ids: torch.Tensor) -> States:
-    """What the model computes below its head for token ids of shape (rows, length)."""
-    body = model.model
-    hidden = body.embed_tokens(ids)
-    rotary = body.rotary_emb(hidden, position_ids=torch.arange(ids.shape[1])[None])
-    attended = []
-    for layer in body.layers:
-        if layer.is_attention_layer:
-            attended.append(hidden)
-        hidden = layer(hidden, position_embeddings=rotary)
-    return States(body.embedding_norm(hidden), attended, rotary)
-
-
-def _guided(model: Any, states: States, rows: list[Row]) -> torch.Tensor:
-    """Where attention should lead when a called tool's name is written: over words of the request, to words of the tool, to its name.
-
-    Guided attention is due to Chen et al., "Guided Alignment Training for Topic-Aware Neural Machine Translation", 2016; here a whole path is guided, by
-    two negative logs, heads averaged: of what every word of a tool gives to the tool's name; and, for all links, of the right name's share in what
-    arrives at any name. Through the tokens alone this is learned many times more slowly.
-    """
-    layers = [layer for layer in model.model.layers if layer.is_attention_layer]
-    belong, match, _, gather = zip(layers, states.attended, strict=True)
-    loss = states.last.new_zeros(())
-    for i, row in enumerate(rows):
-        if row.links:
-            size, at = len(row.ids), torch.tensor([link[0] for link in row.links])
-            owner = _attention(*belong, states.rotary, i, size)
-            share = _attention(*gather, states.rotary, i, size, at) @ _attention(*match, states.rotary, i, size) @ owner
-            begin, end, last = torch.tensor(row.tools).T
-            within = torch.arange(size)[:, None]
-            own = ((within >= end) & (within < last)).float()
-            loss = loss - len(at) * (own * (_between(owner, begin, end) + 1e-6).log()).sum() / own.sum()
-            arrived = (_between(share, begin, end) + 1e-6).log()
-            loss = loss + torch.nn.functional.cross_entropy(arrived, torch.tensor([link[1] for link in row.links]), reduction="sum")
-    return loss
-
-
-def _between(shares: torch.Tensor, begin: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-    """Sums over stretches of the last dimension, shape (..., stretches)."""
-    upto = torch.nn.functional.pad(shares.cumsum(-1), (1, 0))
-    return (upto[:, end] - upto[:, begin]).clamp_min(0)
-
-
-def _attention(
-    layer: Any, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor], row: int, size: int, at: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Attention weights of one row, heads averaged, from the positions `at` (default: all) to the first `size`; shape (positions, size)."""
-    attention, seen = layer.self_attn, layer.operator_norm(states[row, :size])
-    cosine, sine = rotary[0][0, :size, None], rotary[1][0, :size, None]
-    query = attention.q_layernorm(attention.q_proj(seen).unflatten(-1, (-1, attention.head_dim)))
-    key = attention.k_layernorm(attention.k_proj(seen).unflatten(-1, (-1, attention.head_dim)))
-    query, key = query * cosine + rotate_half(query) * sine, key * cosine + rotate_half(key) * sine
-    at = torch.arange(size) if at is None else at
-    likeness = torch.einsum("qhd,khd->hqk", query[at], key) * attention.scaling
-    return likeness.masked_fill(torch.arange(size)[None] > at[:, None], -torch.inf).softmax(-1).mean(0)
 
 
 @torch.no_grad()
@@ -287,7 +174,7 @@ def measure(model: Any, school: School, rows: int = 16) -> dict[str, float]:
         for row in range(rows):
             source = random.Random(f"measure/{kind}/{row}")
             made = likeness_exercise(school.lexicon, 1.0, 4, source) if kind == "likeness" else school.services.exercise(1.0, 4, source)
-            ids = _encoded(school, made).ids
+            ids = encode(school.tokenizer, made, school.settings.length, 1.0).ids
             guess = model(input_ids=torch.tensor([ids])).logits[0].argmax(-1).tolist()
             for at in (i for i, token in enumerate(ids) if token == start):
                 end = next((j for j in range(at, len(ids)) if ids[j] == school.tokenizer.eos_token_id), None)
