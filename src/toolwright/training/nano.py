@@ -45,7 +45,7 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
-    steps: int = 4000
+    steps: int = 2400
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
     learning_rate: float = 1e-3
@@ -198,7 +198,8 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     config = nano_config(size, s.hidden, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
     newline = school.tokenizer.convert_tokens_to_ids("\u010a")
     strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
-    model = new_nano(config, encode_minilm(strings), how_much_tokens_say(strings), newline, s.seed)
+    forms = np.array([form_of(school.tokenizer.decode([i])) for i in range(size)], dtype=np.float32)
+    model = new_nano(config, encode_minilm(strings), forms, how_much_tokens_say(strings), newline, s.seed)
     isolate_convolutions(model)
     embeddings = model.model.embed_tokens.weight
     attentions = [p for layer in model.model.layers if layer.is_attention_layer for p in layer.self_attn.parameters()]
@@ -213,6 +214,12 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return model, optimizer, int(state["step"]), int(state["tokens"])
+
+
+def form_of(text: str) -> tuple[int, int]:
+    """1 or -1 for a space before the word or none, a capital or none; 0 for what is no word."""
+    word = text.removeprefix(" ")
+    return (1 if text != word else -1, 1 if word[0].isupper() else -1) if word.isalpha() else (0, 0)
 
 
 def how_much_tokens_say(strings: Sequence[str]) -> np.ndarray:

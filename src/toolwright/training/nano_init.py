@@ -4,8 +4,9 @@ A small model learns for millions of tokens before it first copies from its cont
 other: an induction head (Olsson et al., "In-context Learning and Induction Heads", 2022). Here it is laid down before training, in the spirit of
 mimetic initialisation (Trockman and Kolter, 2023), and so are the layers that finding a tool by the words of a request takes:
 
-- embeddings are MiniLM's vectors of the token strings, reduced by PCA, so that words that mean alike start alike; two further dimensions hold how
-  much a token says (content words much, function words and punctuation little) and a constant;
+- embeddings are MiniLM's vectors of the token strings, reduced by PCA, so that words that mean alike start alike; two dimensions before them hold a
+  token's form (with a space or without, with a capital or without), two behind them how much it says (content words much, function words and
+  punctuation little) and a constant;
 - the first convolution writes a rotated copy of the previous token beside each token;
 - *belong*: the first attention looks for the nearest token that follows a newline, where tools are listed the first of a tool's name, and writes it,
   moved, beside every word of the tool. Nearness comes from rotary frequencies applied to the constant;
@@ -25,13 +26,14 @@ import torch
 from transformers import Lfm2Config, Lfm2ForCausalLM
 
 EMBEDDING_LENGTH = 0.6
+FORM = 0.15  # the first two dimensions of an embedding
 CONSTANT, SAYING = 0.3, 0.15  # the last two dimensions of an embedding: a constant, and how much the token says, between -1 and 1
 NEAR = range(6, 12)  # rotary pairs whose summed cosines fall off over about twenty tokens
 NEARER = range(7, 14)  # ... and over a hundred
 SLOWEST = 31  # the rotary pair that turns least: what is put there counts alike at every distance
 LAYERS = ("conv", "full_attention", "full_attention", "conv", "full_attention", "full_attention")
 COPIED, OWNER, VOTE = slice(158, 254), slice(62, 110), slice(110, 158)  # dimensions for the previous token, for what a word belongs to, for votes
-LIKE = 30  # leading dimensions that words are matched by: as many as fit into rotary pairs that hardly turn
+LIKE = slice(2, 32)  # leading dimensions that words are matched by, whatever their form: as many as fit into rotary pairs that hardly turn
 BELONG_GAIN, MATCH_GAIN, COPY_GAIN, GATHER_GAIN = 0.1, 0.08, 0.15, 0.6
 BELONG_SHARPNESS, MATCH_SHARPNESS, COPY_SHARPNESS, GATHER_SHARPNESS = 2.0, 2.0, 1.3, 2.0
 
@@ -66,12 +68,13 @@ def reduce_vectors(vectors: np.ndarray, size: int, generator: torch.Generator) -
 
 
 @torch.no_grad()
-def new_nano(config: Lfm2Config, vectors: np.ndarray, saying: np.ndarray, newline: int, seed: int) -> Any:
+def new_nano(config: Lfm2Config, vectors: np.ndarray, forms: np.ndarray, saying: np.ndarray, newline: int, seed: int) -> Any:
     """A model with these starting weights.
 
     Args:
         config: as `nano_config` makes it, with rotary heads of 64.
         vectors: MiniLM's vector of each token's string, shape (vocabulary, 384).
+        forms: 1 or -1 for with and without a space, with and without a capital, 0 where it does not apply; shape (vocabulary, 2).
         saying: how much each token says, -1 to 1, shape (vocabulary,).
         newline: the token that stands before each tool's name.
         seed: of all that is random.
@@ -81,7 +84,8 @@ def new_nano(config: Lfm2Config, vectors: np.ndarray, saying: np.ndarray, newlin
     model = Lfm2ForCausalLM(config)
     content = config.hidden_size - 2
     embeddings = model.model.embed_tokens.weight
-    embeddings[:, :content] = reduce_vectors(vectors, content, generator)
+    embeddings[:, :2] = FORM * torch.tensor(forms)
+    embeddings[:, 2:content] = reduce_vectors(vectors, content - 2, generator)
     embeddings[:, content] = SAYING * torch.tensor(saying)
     embeddings[:, content + 1] = CONSTANT
     before, owner, vote = (_moved(config.hidden_size, where) for where in (COPIED, OWNER, VOTE))
@@ -151,11 +155,12 @@ def _set_copy(attention: Any, of_query: torch.Tensor, of_key: torch.Tensor, gene
 def _set_match(attention: Any, of_key: torch.Tensor) -> None:
     """As `_set_copy`, by the leading dimensions alone, which lie in the rotary pairs that hardly turn."""
     size = attention.head_dim
-    slow = [*range(size // 2 - LIKE // 2, size // 2), *range(size - LIKE // 2, size)]
+    half = (LIKE.stop - LIKE.start) // 2
+    slow = [*range(size // 2 - half, size // 2), *range(size - half, size)]
     for part, seen in ((attention.q_proj, torch.eye(of_key.shape[0])), (attention.k_proj, of_key)):
         part.weight.normal_(0, 0.002)
         for head in range(of_key.shape[0] // size):
-            part.weight[[head * size + pair for pair in slow]] += seen[:LIKE]
+            part.weight[[head * size + pair for pair in slow]] += seen[LIKE]
     attention.q_layernorm.weight.fill_(MATCH_SHARPNESS)
     attention.k_layernorm.weight.fill_(MATCH_SHARPNESS)
 
