@@ -159,7 +159,7 @@ def test_killed_ten_times_it_ends_as_if_undisturbed(finished, data, tiny_model, 
 
 def test_baselines_stand_where_they_must(data):
     for task, figure in (("selection", "selection.top_1"), ("timing", "timing.accuracy"), ("calls", "calls.exact")):
-        measured = {name: EVALUATIONS[task](p, data, 60, lambda items, what: items)[0][figure].value for name, p in predictors(data).items()}
+        measured = {name: EVALUATIONS[task](p, data, "test", 60, lambda items, what: items)[0][figure].value for name, p in predictors(data).items()}
         assert measured["oracle"] == 1.0
         assert measured["random"] < 0.45
         assert measured["majority"] < 0.45

@@ -167,7 +167,7 @@ def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict
         stored = folder / f"evaluated_{task}.json"
         if not stored.is_file():
             start = time.perf_counter()
-            found, cases = EVALUATIONS[task](predictor, data, cell.profile.test_items, _told)
+            found, cases = EVALUATIONS[task](predictor, data, "test", cell.profile.test_items, _told)
             measured = {"metrics": {key: metric.model_dump() for key, metric in found.items()}, "seconds": time.perf_counter() - start}
             write_text(stored, json.dumps({**measured, "examples": cases}, ensure_ascii=False))
         value = json.loads(stored.read_text(encoding="utf-8"))

@@ -15,11 +15,11 @@ from toolwright.data.build import Dataset
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, call_scores, offered, shuffled_descriptions
 from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
-from toolwright.types import JSON, TIMING_LABELS, CallExample, Metric, SelectionExample, TimingExample
+from toolwright.types import JSON, TIMING_LABELS, CallExample, Metric, SelectionExample, Split, TimingExample
 
 E = TypeVar("E", SelectionExample, TimingExample, CallExample)
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]
-Evaluation = Callable[[Predictor, Dataset, int, Progress], tuple[dict[str, Metric], list[JSON]]]
+Evaluation = Callable[[Predictor, Dataset, Split, int, Progress], tuple[dict[str, Metric], list[JSON]]]
 
 SHOWN_RANKING = ("top_1", "top_3", "mrr")  # of ten candidates; deeper cuts say nothing
 CALL_BATCH = 64
@@ -51,9 +51,9 @@ def sample_by_label(examples: Sequence[TimingExample], count: int) -> list[Timin
     return sorted(drawn, key=lambda example: example.id)
 
 
-def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """Ranking of ten frozen candidates; and the control with the candidates' descriptions exchanged, which must cost a reader dearly."""
-    examples = sample(data.selection("test"), items)
+    examples = sample(data.selection(split), items)
     cases: list[JSON] = []
     scores: dict[str, list[float]] = {name: [] for name in SHOWN_RANKING}
     control: list[float] = []
@@ -71,9 +71,9 @@ def evaluate_selection(predictor: Predictor, data: Dataset, items: int, progress
     return metrics, cases
 
 
-def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+def evaluate_timing(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """The four outcomes. `over_call`: share of the others decided as call; `under_call`: share of call decided otherwise."""
-    examples = sample_by_label(data.timing("test"), items)
+    examples = sample_by_label(data.timing(split), items)
     cases: list[JSON] = []
     gold: list[str] = []
     predicted: list[str] = []
@@ -103,9 +103,9 @@ def evaluate_timing(predictor: Predictor, data: Dataset, items: int, progress: P
     return metrics, cases
 
 
-def evaluate_calls(predictor: Predictor, data: Dataset, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+def evaluate_calls(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """Written calls against the expected ones; `copied` is the share of arguments standing word for word in the conversation that were given so."""
-    examples = sample(data.calls("test"), items)
+    examples = sample(data.calls(split), items)
     batches = [examples[i : i + CALL_BATCH] for i in range(0, len(examples), CALL_BATCH)]
     texts: list[str] = []
     for batch in progress(batches, "calls"):
