@@ -1,4 +1,4 @@
-"""Packed dialogues compute what each would alone; rows have one length and lose nothing."""
+"""Packed dialogues cost what each would alone; rows have one length and lose nothing."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from toolwright.data.render import Rendered
 from toolwright.models.local import load_model
-from toolwright.training.packing import IGNORED, collate, isolate_convolutions, pack
+from toolwright.training.packing import IGNORED, collate, pack, row_loss, shift_convolutions
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=20)
 
@@ -27,41 +27,25 @@ def test_a_dialogue_longer_than_a_row_is_refused():
         pack([Rendered([1] * 9, [True] * 9)], 8, pad=0)
 
 
-@pytest.fixture
-def packed_and_alone(tiny_model):
-    """A model, three dialogues in one row, and what the model computes of each alone."""
+def test_the_loss_of_a_row_is_that_of_its_dialogues_alone(tiny_model):
     lm = load_model(str(tiny_model))
     generator = torch.Generator().manual_seed(0)
-    dialogues = [Rendered(torch.randint(10, 200, (n,), generator=generator).tolist(), [True] * n) for n in (11, 7, 9)]
+    dialogues = [Rendered(torch.randint(10, 200, (n,), generator=generator).tolist(), [i % 3 > 0 for i in range(n)]) for n in (11, 7, 9)]
+    packed = pack(dialogues, 40, lm.tokenizer.pad_token_id)
+    assert len(packed.rows) == 1
     with torch.no_grad():
-        alone = [lm.model(input_ids=torch.tensor([dialogue.ids]), use_cache=False).logits[0] for dialogue in dialogues]
-    return lm, pack(dialogues, 40, lm.tokenizer.pad_token_id), alone
+        expected = torch.zeros(())
+        for dialogue in dialogues:
+            logits = lm.model(input_ids=torch.tensor([dialogue.ids])).logits[0, :-1]
+            targets = torch.tensor([token if trained else IGNORED for token, trained in zip(dialogue.ids, dialogue.trained, strict=True)])[1:]
+            expected += torch.nn.functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+        assert torch.allclose(row_loss(lm.model, collate(packed.rows)), expected, rtol=1e-5)
 
 
-def together(lm, packed):
-    """Logits of each dialogue, computed in its packed row."""
-    batch = collate(packed.rows)
+def test_shifted_convolutions_compute_the_same(tiny_model):
+    model = load_model(str(tiny_model)).model
+    ids = torch.randint(10, 200, (2, 30), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        logits = lm.model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
-    found = {}
-    for row, members in enumerate(packed.members):
-        starts = [i for i, position in enumerate(packed.rows[row]["position_ids"]) if position == 0]
-        for i, start in zip(members, starts, strict=False):
-            found[i] = logits[row, start:]
-    return found
-
-
-def test_packed_is_unpacked(packed_and_alone):
-    lm, packed, alone = packed_and_alone
-    assert max(len(members) for members in packed.members) == 3
-    isolate_convolutions(lm.model)
-    found = together(lm, packed)
-    for i, expected in enumerate(alone):
-        assert torch.allclose(found[i][: len(expected)], expected, atol=1e-5)
-
-
-def test_without_isolation_convolutions_look_across(packed_and_alone):
-    """The test above can fail: positions alone do not keep dialogues apart."""
-    lm, packed, alone = packed_and_alone
-    found = together(lm, packed)
-    assert not all(torch.allclose(found[i][: len(expected)], expected, atol=1e-5) for i, expected in enumerate(alone))
+        before = model(input_ids=ids, use_cache=False).logits
+        shift_convolutions(model)
+        assert torch.allclose(model(input_ids=ids, use_cache=False).logits, before, atol=1e-5)

@@ -14,7 +14,7 @@ from toolwright.types import InputError
 
 
 def settings(model, **changes):
-    base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "rows_per_forward": 1, "max_length": 1024}
+    base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "max_length": 1024}
     return SFTSettings(**{**base, "lora_rank": 4, "lora_alpha": 8, "checkpoint_steps": 2, "gradient_checkpointing": False, **changes})
 
 

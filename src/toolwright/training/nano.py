@@ -26,7 +26,7 @@ from toolwright.training.nano_guidance import States, guided_loss, hidden_states
 from toolwright.training.nano_init import nano_config, new_nano
 from toolwright.training.nano_rows import Row, encode
 from toolwright.training.nano_tokenizer import SPECIAL, train_tokenizer
-from toolwright.training.packing import isolate_convolutions
+from toolwright.training.packing import shift_convolutions
 from toolwright.types import InputError, write_text
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
@@ -200,7 +200,7 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
     forms = np.array([form_of(school.tokenizer.decode([i])) for i in range(size)], dtype=np.float32)
     model = new_nano(config, encode_minilm(strings), forms, how_much_tokens_say(strings), newline, s.seed)
-    isolate_convolutions(model)
+    shift_convolutions(model)
     embeddings = model.model.embed_tokens.weight
     attentions = [p for layer in model.model.layers if layer.is_attention_layer for p in layer.self_attn.parameters()]
     slow = {id(p) for p in (embeddings, *attentions)}

@@ -28,7 +28,7 @@ from trl import SFTConfig, SFTTrainer
 from toolwright.data.render import render, require_call_form, require_generation_tags
 from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.audit import audit
-from toolwright.training.packing import collate, isolate_convolutions, pack
+from toolwright.training.packing import collate, pack, row_loss, shift_convolutions
 from toolwright.types import JSON, Dialogue, InputError, Tool, sha256_of_files, write_text
 
 
@@ -42,7 +42,6 @@ class SFTSettings:
     learning_rate: float = 2e-5
     warmup_ratio: float = 0.1
     rows_per_step: int = 16  # packed rows that one optimizer step sees
-    rows_per_forward: int = 1  # the rest is accumulated
     max_length: int = 4096  # tokens a row
     lora_rank: int = 64
     lora_alpha: int = 128
@@ -51,11 +50,9 @@ class SFTSettings:
     gradient_checkpointing: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("steps", "rows_per_step", "rows_per_forward", "max_length", "lora_rank", "checkpoint_steps"):
+        for name in ("steps", "rows_per_step", "max_length", "lora_rank", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected 1 or more")
-        if self.rows_per_step % self.rows_per_forward:
-            raise InputError(f"rows_per_step is {self.rows_per_step}; expected a multiple of rows_per_forward, {self.rows_per_forward}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ class AgentSFTTrainer:
     def _model(self) -> Any:
         s = self.settings
         model = load_weights(s.model, torch.float32 if not torch.cuda.is_available() else None)
-        isolate_convolutions(model)
+        shift_convolutions(model)
         if s.gradient_checkpointing:
             model.enable_input_require_grads()  # else the adapter would get no gradient through checkpointed layers
         lora = LoraConfig(r=s.lora_rank, lora_alpha=s.lora_alpha, lora_dropout=s.lora_dropout, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -146,8 +143,8 @@ class AgentSFTTrainer:
             learning_rate=s.learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=round(s.warmup_ratio * s.steps),
-            per_device_train_batch_size=s.rows_per_forward,
-            gradient_accumulation_steps=max(1, s.rows_per_step // s.rows_per_forward),
+            per_device_train_batch_size=1,
+            gradient_accumulation_steps=s.rows_per_step,
             gradient_checkpointing=s.gradient_checkpointing,
             bf16=gpu and torch.cuda.is_bf16_supported(),
             use_cpu=not gpu,
@@ -219,6 +216,9 @@ class _RecordingTrainer(SFTTrainer):
             lines.write(json.dumps({"step": self.state.global_step, "batch": digest}) + "\n")
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         return loss
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> torch.Tensor:
+        return row_loss(model, inputs) / num_items_in_batch
 
 
 class _Clock(TrainerCallback):
