@@ -12,8 +12,8 @@ mimetic initialisation (Trockman and Kolter, 2023), and so are the layers that f
   moved, beside every word of the tool. Nearness comes from rotary frequencies applied to the constant;
 - *match*: the second looks for positions that follow a word like the present one, and writes down, moved, what those belong to: each word of a request
   votes for the tools in whose signature or description it stands;
-- *copy*: the third looks for positions whose previous token is the present one and passes on the token found there. Untrained, this continues
-  about half of all repeated random sequences rightly;
+- *copy*: the third looks for positions whose previous token is the present one and passes on the token found there. Untrained and
+  alone, this continues about half of all repeated random sequences rightly;
 - *gather*: the fourth adds up the votes of the last twenty tokens or so, content words first, and passes on the name that they are for.
 """
 
