@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from toolwright.data.render import Rendered
 from toolwright.models.local import load_model
-from toolwright.training.packing import IGNORED, collate, pack, row_loss, shift_convolutions
+from toolwright.training.convolutions import shift_convolutions
+from toolwright.training.packing import IGNORED, collate, pack, row_loss
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=20)
 

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 
 from toolwright.encoders import encode_minilm, minilm_words
+from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.nano_exercises import Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_guidance import States, guided_loss, hidden_states
 from toolwright.training.nano_init import nano_config, new_nano
 from toolwright.training.nano_rows import Row, encode
 from toolwright.training.nano_tokenizer import SPECIAL, train_tokenizer
-from toolwright.training.packing import shift_convolutions
 from toolwright.types import InputError, write_text
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
@@ -165,7 +165,11 @@ def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[R
 
 @torch.no_grad()
 def measure(model: Any, school: School, rows: int = 16) -> dict[str, float]:
-    """Share of the calls, on fresh exercises of each kind at full difficulty, whose name and whose whole text would be written rightly."""
+    """Share of the calls, on exercises of each kind at full difficulty, whose name and whose whole text would be written rightly.
+
+    The exercises are new; the sentences of `service` are those of the foundation domains, all of which are trained on, so it tells how far training is, and
+    only dev of the tested domains tells what is understood.
+    """
     start = school.tokenizer.convert_tokens_to_ids("<tool_call>")
     figures: dict[str, float] = {}
     model.eval()

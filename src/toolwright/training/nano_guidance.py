@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from transformers.models.lfm2.modeling_lfm2 import rotate_half
+from transformers.models.lfm2.modeling_lfm2 import apply_rotary_pos_emb
 
 from toolwright.training.nano_rows import Row
 
@@ -66,10 +66,9 @@ def _attention(
 ) -> torch.Tensor:
     """Attention weights of one row, heads averaged, from the positions `at` (default: all) to the first `size`; shape (positions, size)."""
     attention, seen = layer.self_attn, layer.operator_norm(states[row, :size])
-    cosine, sine = rotary[0][0, :size, None], rotary[1][0, :size, None]
     query = attention.q_layernorm(attention.q_proj(seen).unflatten(-1, (-1, attention.head_dim)))
     key = attention.k_layernorm(attention.k_proj(seen).unflatten(-1, (-1, attention.head_dim)))
-    query, key = query * cosine + rotate_half(query) * sine, key * cosine + rotate_half(key) * sine
+    query, key = apply_rotary_pos_emb(query, key, rotary[0][0, :size], rotary[1][0, :size])
     at = torch.arange(size) if at is None else at
     likeness = torch.einsum("qhd,khd->hqk", query[at], key) * attention.scaling
     return likeness.masked_fill(torch.arange(size)[None] > at[:, None], -torch.inf).softmax(-1).mean(0)

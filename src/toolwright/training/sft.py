@@ -28,7 +28,8 @@ from trl import SFTConfig, SFTTrainer
 from toolwright.data.render import render, require_call_form, require_generation_tags
 from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.audit import audit
-from toolwright.training.packing import collate, pack, row_loss, shift_convolutions
+from toolwright.training.convolutions import shift_convolutions
+from toolwright.training.packing import collate, pack, row_loss
 from toolwright.types import JSON, Dialogue, InputError, Tool, sha256_of_files, write_text
 
 
@@ -111,6 +112,7 @@ class AgentSFTTrainer:
             data_collator=collate,
             callbacks=[clock],
         )
+        trainer.model_accepts_loss_kwargs = True  # whatever the model: the loss is ours, a sum over the count of the whole step
         trainer.record = self.folder / "batches.jsonl"
         trainer.train(resume_from_checkpoint=self._last_checkpoint())
         return self._finish(trainer, clock.seconds, len(kept), finished)
@@ -218,7 +220,8 @@ class _RecordingTrainer(SFTTrainer):
         return loss
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> torch.Tensor:
-        return row_loss(model, inputs) / num_items_in_batch
+        processes = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1  # the count is over all of them, gradients are averaged
+        return row_loss(model, inputs) * processes / num_items_in_batch
 
 
 class _Clock(TrainerCallback):
