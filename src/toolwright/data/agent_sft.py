@@ -1,8 +1,8 @@
 """agent_sft: whole dialogues to learn from, with real tool results, in OpenAI chat form.
 
 Four tasks: `call` (a request or several in a row, each called, answered by the world and reported), `clarify` (what is missing is asked for, given, and
-the call made), `talk` (an answer without a call, or a refusal for want of a tool) and `timing` (the decision itself, in one word). Tools offered are
-the right ones among hard others, in seeded order.
+the call made), `talk` (an answer without a call, or a refusal for want of a tool) and `timing` (the decision itself, in one word, for several messages in
+a row). Tools offered are the right ones among hard others, in seeded order. Most tokens of a dialogue are its tools, so several requests share them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from toolwright.types import TIMING_LABELS, Dialogue, Message, Split
 from toolwright.world.engine import World
 from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
 
-# Share of each task, in dialogues; the decision alone is short, so many of them cost few tokens.
+# Share of each task, in dialogues.
 MIX = {"call": 0.45, "clarify": 0.10, "talk": 0.15, "timing": 0.30}
 REFUSAL = "Sorry, none of my tools can do that."
 ACKNOWLEDGEMENT = "All right."
+MORE_REQUESTS = (0, 1, 2, 2, 3)  # of a `call` dialogue, after the first; one is drawn
+MORE_DECISIONS = 7  # of a `timing` dialogue, after the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ def build_dialogues(domains: Sequence[Domain], world: World, split: Split, count
 
 
 def _call(stage: Stage, i: int, source: random.Random) -> Dialogue:
-    """One to three requests over the same tools, each called, answered and reported."""
+    """Requests over the same tools, each called, answered and reported."""
     first = _pick(stage, "call", i)
     others = [frame for frame in stage.by_label["call"] if frame.domain is first.domain and frame.tool is not first.tool]
-    asked = [first, *source.sample(others, min(len(others), source.choice((0, 0, 1, 1, 2))))]
+    asked = [first, *source.sample(others, min(len(others), source.choice(MORE_REQUESTS)))]
     asked = list({frame.tool.name: frame for frame in asked if frame.tool}.values())
     filled = [fill_request(frame.domain, frame.tool, frame.saying, stage.world, source) for frame in asked if frame.tool]
     gold = list(dict.fromkeys(one.call.name for one in filled))
@@ -95,14 +97,21 @@ def _talk(stage: Stage, i: int, source: random.Random) -> Dialogue:
 
 
 def _timing(stage: Stage, i: int, source: random.Random) -> Dialogue:
-    """The decision alone, in one word."""
+    """The decisions alone, each in one word; labels in random order, so that none follows from the one before."""
     label = TIMING_LABELS[i % len(TIMING_LABELS)]
-    frame = _pick(stage, label, i // len(TIMING_LABELS))
-    turns = concrete(frame, stage.world, source).turns
-    gold = [frame.tool.name] if frame.tool and label in ("call", "clarify") else []
-    offered = stage.offers.offer(frame.domain.domain, gold, turns[-1], CANDIDATES, source)
-    system = Message(role="system", content=TIMING_INSTRUCTION)
-    return _dialogue([system, *conversation(turns), Message(role="assistant", content=label)], offered, frame.tags)
+    first = _pick(stage, label, i // len(TIMING_LABELS))
+    asked = {first.id: first}
+    for _ in range(MORE_DECISIONS):
+        alike = [frame for frame in stage.by_label[source.choice(TIMING_LABELS)] if frame.domain is first.domain and len(frame.saying.turns) == 1]
+        if alike:
+            frame = source.choice(alike)
+            asked[frame.id] = frame
+    gold = list(dict.fromkeys(frame.tool.name for frame in asked.values() if frame.tool and frame.label in ("call", "clarify")))
+    messages = [Message(role="system", content=TIMING_INSTRUCTION)]
+    for frame in asked.values():
+        messages += [*conversation(concrete(frame, stage.world, source).turns), Message(role="assistant", content=frame.label)]
+    offered = stage.offers.offer(first.domain.domain, gold, messages[1].content, CANDIDATES, source)
+    return _dialogue(messages, offered, first.tags)
 
 
 def _pick(stage: Stage, label: str, i: int) -> Frame:
