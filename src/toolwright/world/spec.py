@@ -128,13 +128,15 @@ class Saying(Record):
     """Something a person says: a text with `{slots}`, or a list of turns (user, assistant, user ...).
 
     `with` gives arguments that the words imply without naming their value; `like` names the tool whose example rows fill the slots of a
-    sentence that calls no tool; `reply` is what a good assistant answers.
+    sentence that calls no tool; `reply` is what a good assistant answers; `elsewhere` names other domains that could do what an `unable` sentence
+    asks for, so that their tools are never offered beside it.
     """
 
     say: str | tuple[str, ...]
     with_: JSON = Field(default_factory=dict, alias="with")
     like: str | None = None
     reply: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def turns(self) -> tuple[str, ...]:
