@@ -10,11 +10,12 @@ from collections import Counter
 import pytest
 
 from toolwright.data.agent_benchmark import CALL_TOOLS, CANDIDATES, Offers, frames
+from toolwright.data.agent_sft import MOST_RIGHT, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.fill import fill_request, say, stands_in
 from toolwright.schema import check_arguments
-from toolwright.types import InputError, ToolCall
+from toolwright.types import TIMING_LABELS, InputError, ToolCall
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
 
@@ -69,6 +70,14 @@ def test_no_tested_sentence_was_read_before():
     read = {masked(frame.saying) for split in ("train", "dev") for frame in frames(tested, split)}
     read |= {masked(frame.saying) for split in SPLITS for frame in frames(foundation, split)}
     assert not read & {masked(frame.saying) for frame in frames(tested, "test")}
+
+
+def test_many_decisions_in_a_row_leave_room_for_distractors(domains):
+    spoken = [domain for domain in domains if domain.part != "foundation"]
+    dialogues = [one for one in build_dialogues(spoken, World(domains), "train", 800, seed=0) if one.task == "timing"]
+    decisions = [sum(message.content in TIMING_LABELS for message in one.messages) for one in dialogues]
+    assert max(decisions) > MOST_RIGHT + 1  # so many of them that each could be about another tool
+    assert all(len(set(one.tools)) == CANDIDATES and one.messages[-1].content in TIMING_LABELS for one in dialogues)
 
 
 def test_a_sentence_in_two_splits_is_an_offender(domains):

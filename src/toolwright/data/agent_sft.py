@@ -24,7 +24,8 @@ MIX = {"call": 0.45, "clarify": 0.10, "talk": 0.15, "timing": 0.30}
 REFUSAL = "Sorry, none of my tools can do that."
 ACKNOWLEDGEMENT = "All right."
 MORE_REQUESTS = (0, 1, 2, 2, 3)  # of a `call` dialogue, after the first; one is drawn
-MORE_DECISIONS = 7  # of a `timing` dialogue, after the first
+MORE_DECISIONS = 7  # of a `timing` dialogue, after the first, at most
+MOST_RIGHT = CANDIDATES // 2  # tools that one of them is about; the other half are distractors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +101,23 @@ def _timing(stage: Stage, i: int, source: random.Random) -> Dialogue:
     """The decisions alone, each in one word; labels in random order, so that none follows from the one before."""
     label = TIMING_LABELS[i % len(TIMING_LABELS)]
     first = _pick(stage, label, i // len(TIMING_LABELS))
-    asked = {first.id: first}
+    asked, gold = {first.id: first}, _right_tools(first)
     for _ in range(MORE_DECISIONS):
         alike = [frame for frame in stage.by_label[source.choice(TIMING_LABELS)] if frame.domain is first.domain and len(frame.saying.turns) == 1]
-        if alike:
-            frame = source.choice(alike)
+        frame = source.choice(alike) if alike else first
+        if len(gold | _right_tools(frame)) <= MOST_RIGHT:
             asked[frame.id] = frame
-    gold = list(dict.fromkeys(frame.tool.name for frame in asked.values() if frame.tool and frame.label in ("call", "clarify")))
+            gold |= _right_tools(frame)
     messages = [Message(role="system", content=TIMING_INSTRUCTION)]
     for frame in asked.values():
         messages += [*conversation(concrete(frame, stage.world, source).turns), Message(role="assistant", content=frame.label)]
-    offered = stage.offers.offer(first.domain.domain, gold, messages[1].content, CANDIDATES, source)
+    offered = stage.offers.offer(first.domain.domain, list(gold), messages[1].content, CANDIDATES, source)
     return _dialogue(messages, offered, first.tags)
+
+
+def _right_tools(frame: Frame) -> dict[str, None]:
+    """The tool that a frame is about, if it asks for one; a dict, which keeps its order."""
+    return {frame.tool.name: None} if frame.tool and frame.label in ("call", "clarify") else {}
 
 
 def _pick(stage: Stage, label: str, i: int) -> Frame:
