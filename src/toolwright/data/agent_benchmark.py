@@ -28,6 +28,7 @@ from toolwright.world.spec import Domain, Requests, Saying, ToolSpec
 
 CANDIDATES = 10
 CALL_TOOLS = 5
+LENGTH_CLASS = 8  # characters; timing examples of like length are as many of each label, so that length says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,13 @@ def build_split(domains: Sequence[Domain], world: World, split: Split, fills: in
     by_label: dict[TimingLabel, list[TimingExample]] = {"call": [], "answer": [], "clarify": [], "unable": []}
     for frame in frames(domains, split):
         source = random.Random(f"{seed}/{frame.id}")
+        told: set[tuple[str, ...]] = set()
         for k in range(fills):
             said = concrete(frame, world, source)
             id_, turns = f"{frame.id}.{k}", said.turns
+            if turns in told:  # a sentence without slots says the same each time
+                continue
+            told.add(turns)
             gold = [frame.tool.name] if frame.tool and frame.label in ("call", "clarify") else []
             offered = offers.offer(frame.domain.domain, gold, turns[-1], CANDIDATES, source)
             by_label[frame.label].append(TimingExample(id=id_, messages=conversation(turns), tools=offered, label=frame.label, tags=frame.tags))
@@ -138,12 +143,17 @@ def build_split(domains: Sequence[Domain], world: World, split: Split, fills: in
 
 
 def _balanced(by_label: dict[TimingLabel, list[TimingExample]], seed: int) -> list[TimingExample]:
-    """As many of each label as the rarest has, frames as even as they go: one fill of every frame before a second of any."""
-    least = min(len(examples) for examples in by_label.values())
-    chosen: list[TimingExample] = []
+    """As many of each label in every class of length, frames as even as they go: one fill of every frame before a second of any."""
+    classes: dict[int, dict[TimingLabel, list[TimingExample]]] = {}
     for label, examples in by_label.items():
         order = examples[:]
         random.Random(f"{seed}/{label}").shuffle(order)
         order.sort(key=lambda example: int(example.id.rsplit(".", 1)[1]))
-        chosen.extend(order[:least])
+        for example in order:
+            length = sum(len(message.content) for message in example.messages)
+            classes.setdefault(length // LENGTH_CLASS, {}).setdefault(label, []).append(example)
+    chosen: list[TimingExample] = []
+    for members in classes.values():
+        least = min(len(members.get(label, ())) for label in by_label)
+        chosen.extend(example for label in by_label for example in members.get(label, ())[:least])
     return sorted(chosen, key=lambda example: example.id)

@@ -41,6 +41,7 @@ class Dataset:
     directory: Path
     tools: dict[str, Tool]
     sha256: str
+    seed: int
 
     def dialogues(self, split: Split) -> list[Dialogue]:
         return read_records(self.directory / "agent_sft" / f"{split}.jsonl", Dialogue)
@@ -92,7 +93,7 @@ def open_data(directory: Path) -> Dataset:
         raise InputError(f"{directory}: holds no manifest.json; `toolwright data build --out {directory}` makes the data")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        files, sha256 = dict(manifest["files"]), str(manifest["sha256"])
+        files, sha256, seed = dict(manifest["files"]), str(manifest["sha256"]), int(manifest["seed"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a manifest of `toolwright data build` ({error!r}); build the data again") from error
     for name, digest in files.items():
@@ -100,4 +101,4 @@ def open_data(directory: Path) -> Dataset:
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise InputError(f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`")
     tools = {tool.name: tool for tool in read_catalog(directory / "agent_tools.jsonl")}
-    return Dataset(directory, tools, sha256)
+    return Dataset(directory, tools, sha256, seed)

@@ -43,11 +43,11 @@ def _shared_sentences(domains: Sequence[Domain]) -> Iterator[str]:
         for frame in frames(domains, split):
             text = masked(frame.saying)
             other = seen.setdefault(text, frame)
-            if other is not frame and (_read_split(other) != _read_split(frame) or other.domain is frame.domain):
+            if other is not frame and (read_split(other) != read_split(frame) or other.domain is frame.domain):
                 yield f"{frame.id}: stands already as {other.id}: {text!r}"
 
 
-def _read_split(frame: Frame) -> Split:
+def read_split(frame: Frame) -> Split:
     return "train" if frame.domain.part == "foundation" else frame.split
 
 
