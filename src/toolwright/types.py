@@ -146,6 +146,28 @@ class CallExample(Record):
     tags: tuple[str, ...] = ()
 
 
+class Step(Record):
+    """One call of a plan; arguments may refer to answers of other steps (`$s1.order_id`)."""
+
+    id: str
+    tool: str
+    arguments: JSON = Field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+
+
+class PlanExample(Record):
+    """A goal, the plan that reaches it, the world it is reached in, and what must hold then."""
+
+    id: str
+    goal: str
+    candidates: tuple[str, ...] = ()
+    world: JSON | None = None
+    steps: tuple[Step, ...]
+    goal_state: JSON | None = None
+    answer: JSON | None = None
+    tags: tuple[str, ...] = ()
+
+
 class Dialogue(Record):
     """A whole conversation to learn from, in OpenAI chat form, with the tools that were offered."""
 

@@ -173,7 +173,8 @@ def gold_by_place(domains: Sequence[Domain], data: Dataset) -> Gate:
     train, test = (_features(data, data.selection(split)) for split in ("train", "test"))
     best = 0.0
     for column in (0, 1):
-        model = DecisionTreeClassifier(max_leaf_nodes=12, random_state=0).fit(np.vstack([x[:, [column]] for x, _ in train]), np.concatenate([y for _, y in train]))
+        model = DecisionTreeClassifier(max_leaf_nodes=12, random_state=0)
+        model.fit(np.vstack([x[:, [column]] for x, _ in train]), np.concatenate([y for _, y in train]))
         best = max(best, float(np.mean([y[model.predict_proba(x[:, [column]])[:, 1].argmax()] for x, y in test])))
     return Gate("gold among ten candidates by place or length", best, most=0.15)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from toolwright.types import JSON, ErrorType, InputError, ToolCall
 from toolwright.world.spec import Domain, RunStep, ToolSpec
 from toolwright.world.tables import connect, create_tables, digest, fill_pattern, fill_tables
 
+OUTERMOST = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+NESTED = ("SAVEPOINT call", "RELEASE call", "ROLLBACK TO call")  # within a trial
 ID_ATTEMPTS = 20  # new ids are short, as people's are; a clash with an existing row is drawn again
 
 
@@ -92,15 +95,30 @@ class World:
         tables = sorted(name for domain in self.domains for name in domain.entities)
         return digest(*(sorted(json.dumps(row, sort_keys=True) for row in self.rows(f'SELECT * FROM "{table}"')) for table in tables))
 
+    def state(self, domains: Sequence[str]) -> dict[str, dict[str, JSON]]:
+        """The rows of some domains: table → key → row."""
+        named = {domain.domain: domain for domain in self.domains}
+        tables = [(name, entity.key) for domain in domains for name, entity in named[domain].entities.items()]
+        return {table: {str(row[key]): row for row in self.rows(f'SELECT * FROM "{table}"')} for table, key in tables}
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Whatever is called within is undone at the end."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            self._database.execute("ROLLBACK")
+
     def call(self, call: ToolCall) -> CallResult:
         """Run one call. Raises `InputError` for a call without an id or of an unknown tool."""
-        return self._transact(call, "COMMIT")
+        return self._transact(call, keep=True)
 
     def preview(self, call: ToolCall) -> CallResult:
         """What the call would answer now; nothing changes and nothing is recorded."""
-        return self._transact(call, "ROLLBACK")
+        return self._transact(call, keep=False)
 
-    def _transact(self, call: ToolCall, end: str) -> CallResult:
+    def _transact(self, call: ToolCall, keep: bool) -> CallResult:
         if not call.id:
             raise InputError(f"call of {call.name!r} has no id; every call needs one, so that it never happens twice")
         if call.name not in self._spec:
@@ -109,25 +127,26 @@ class World:
         arguments = json.dumps(call.arguments, sort_keys=True)
         for attempt in range(ID_ATTEMPTS):
             self._ids, self._drew_id = random.Random(digest(self.seed, call.id, attempt)), False
-            self._database.execute("BEGIN IMMEDIATE")
+            begin, commit, rollback = NESTED if self._database.in_transaction else OUTERMOST
+            self._database.execute(begin)
             try:
                 if (seen := self._seen(call, arguments)) is None:
                     seen = self._run(domain, tool, call.arguments)
                     record = [call.id, call.name, arguments, json.dumps(seen)]
                     self._database.execute("INSERT INTO world_calls VALUES (?, ?, ?, ?)", record)
-                self._database.execute(end)
+                self._database.execute(commit if keep else rollback)
                 return CallResult(call.id, seen)
             except _Refused as refused:
-                self._database.execute("ROLLBACK")
+                self._database.execute(rollback)
                 return CallResult(call.id, {"error": {"type": refused.kind, "message": refused.message}}, refused.kind)
             except sqlite3.IntegrityError as error:
-                self._database.execute("ROLLBACK")
+                self._database.execute(rollback)
                 if not self._drew_id:
                     return CallResult(call.id, {"error": {"type": "conflict", "message": f"That would clash with what is stored ({error})."}}, "conflict")
                 if attempt == ID_ATTEMPTS - 1:
                     raise WorldError(f"{call.name}: {error}") from error
             except BaseException:
-                self._database.execute("ROLLBACK")
+                self._database.execute(rollback)
                 raise
         raise AssertionError("unreachable")
 

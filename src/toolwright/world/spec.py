@@ -13,7 +13,6 @@ Parameters are bound by name (`:booking_id`), never pasted. Every query may also
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -21,8 +20,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from toolwright.types import JSON, Effect, ErrorType, Record, Split, Tool
-
-SLOT = re.compile(r"\{(\w+)(?::(said))?\}")
+from toolwright.world.goals import SLOT, Goals
 
 SCALARS = ("string", "integer", "number", "boolean")
 
@@ -202,6 +200,7 @@ class Domain(Record):
     entities: dict[str, Entity]
     tools: tuple[ToolSpec, ...]
     talk: Talk = Talk()
+    goals: Goals = Goals()
 
     def field(self, reference: str) -> FieldType:
         """The column named `entity.field`; a column that refers to another entity has that entity's key type."""

@@ -1,0 +1,294 @@
+"""agent_benchmark, planning: goals of the domain files, put together, filled from the world, and checked by running them.
+
+An example is one goal, or two of them, with none to two sequels that take up what the goals came to know. The gold plan is run on the world and undone: every
+call must succeed; what it changed is the goal state; and leaving out any step must miss the state or the answer (minimality). Goals stand in
+one split only, so that the plans of test are not those of train with other values.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolwright.data.fill import plain
+from toolwright.planning.references import UnresolvedError, references, renamed, resolve
+from toolwright.types import JSON, PlanExample, Split, Step, ToolCall
+from toolwright.world.engine import World
+from toolwright.world.goals import SLOT, Goal, GoalStep, Sequel, Told, filled
+from toolwright.world.spec import Domain
+
+ATTEMPTS = 12  # rows tried until the plan runs, is minimal and says nothing twice
+NEW = "<new>"  # stands for an id that the world gave
+JOINTS = ("", "Then ", "After that, ", "And ", "Also, ", "Once that is done, ")
+
+
+@dataclass
+class Draft:
+    """A plan in the making: its sentences, its steps by their new names, what it tells, what is asked for."""
+
+    sentences: list[str] = field(default_factory=list)
+    steps: dict[str, GoalStep] = field(default_factory=dict)
+    tells: dict[str, Told] = field(default_factory=dict)
+    answer: dict[str, str] = field(default_factory=dict)
+
+    def add(self, steps: Mapping[str, GoalStep], values: JSON) -> dict[str, str]:
+        """Take steps over, their slots filled; returns what each is called now."""
+        names = {old: f"s{len(self.steps) + i + 1}" for i, old in enumerate(steps)}
+        for old, step in steps.items():
+            arguments = renamed(filled(step.arguments, values), names)
+            free = {name: tuple(renamed(filled(list(holds), values), names)) for name, holds in step.free.items()}
+            self.steps[names[old]] = GoalStep(tool=step.tool, arguments=arguments, free=free)
+        return names
+
+    def add_goal(self, goal: Goal, values: JSON, source: random.Random) -> None:
+        names = self.add(goal.steps, values)
+        self.sentences.append(spoken(source.choice(goal.say), values))
+        self.answer |= {
+            f"{name}_{len(self.sentences)}" if name in self.answer else name: renamed(filled(value, values), names) for name, value in goal.answer.items()
+        }
+        for name, told in goal.tells.items():
+            self.tells[f"{name}{len(self.sentences)}"] = told.model_copy(update={"value": renamed(filled(told.value, values), names)})
+
+    def add_sequel(self, sequel: Sequel, say: Sequence[str], values: JSON, source: random.Random) -> bool:
+        """Let the sequel follow what the plan tells; False when it does not tell enough."""
+        given: JSON = {}
+        said: JSON = {}
+        for want, meaning in sequel.wants.items():
+            fitting = [told for told in self.tells.values() if meaning in ("any", told.meaning) and told.value not in given.values()]
+            if not fitting:
+                return False
+            told = source.choice(fitting)
+            given[want], said[want] = told.value, source.choice(told.said)
+        as_text = {want: "${" + value[1:] + "}" if value.startswith("$") else value for want, value in given.items()}
+        steps = {name: _with_told(step, given, as_text) for name, step in sequel.steps.items()}
+        self.add(steps, values)
+        sentence = spoken(source.choice(say), {**values, **said})
+        joint = source.choice(JOINTS)
+        self.sentences.append(joint + (sentence[0].lower() + sentence[1:] if joint else sentence))
+        return True
+
+
+def spoken(text: str, values: JSON) -> str:
+    """A sentence with its slots filled as they are written."""
+    return SLOT.sub(lambda match: plain(values[match[1]]), text)
+
+
+def _with_told(step: GoalStep, given: JSON, as_text: JSON) -> GoalStep:
+    def put(value: Any) -> Any:
+        if isinstance(value, str) and (match := SLOT.fullmatch(value)) and match[1] in given:
+            return given[match[1]]
+        return filled(value, as_text) if isinstance(value, str) else value
+
+    return GoalStep(
+        tool=step.tool,
+        arguments={name: [put(item) for item in value] if isinstance(value, list) else put(value) for name, value in step.arguments.items()},
+        free={name: tuple(put(item) for item in holds) for name, holds in step.free.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What running a plan came to."""
+
+    answers: dict[str, JSON]
+    changes: JSON
+    answer: JSON
+
+
+def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str], domains: Sequence[str]) -> Outcome | None:
+    """Run steps in their order on the world as it stands, and undo them; None when a call is refused or a reference leads nowhere."""
+    before = world.state(domains)
+    answers: dict[str, JSON] = {}
+    with world.trial():
+        try:
+            for step in steps:
+                result = world.call(ToolCall(id=f"plan_{step.id}", name=step.tool, arguments=resolve(step.arguments, answers)))
+                if result.error is not None:
+                    return None
+                answers[step.id] = result.content
+            found = resolve(dict(answer), answers)
+        except UnresolvedError:
+            return None
+        after = world.state(domains)
+        return Outcome(answers, changes(before, after), _with_new(found, _new_ids(before, after)))
+
+
+def changes(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]]) -> JSON:
+    """What differs between two states: by table, rows inserted, columns updated, keys deleted; ids the world gave are `<new>`."""
+    new = _new_ids(before, after)
+    found: JSON = {}
+    for table, rows in after.items():
+        old = before[table]
+        inserted = [{name: _with_new(value, new) for name, value in row.items()} for key, row in rows.items() if key not in old]
+        updated = {
+            key: {name: _with_new(value, new) for name, value in row.items() if value != old[key][name]}
+            for key, row in rows.items()
+            if row != old.get(key, row)
+        }
+        deleted = sorted(key for key in old if key not in rows)
+        parts = {"inserted": inserted, "updated": updated, "deleted": deleted}
+        if kept := {name: part for name, part in parts.items() if part}:
+            found[table] = kept
+    return found
+
+
+def _new_ids(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]]) -> set[str]:
+    return {key for table, rows in after.items() for key in rows if key not in before[table]}
+
+
+def _with_new(value: Any, new: set[str]) -> Any:
+    """The value with ids that the world gave exchanged for `<new>`, since another run gives others."""
+    if isinstance(value, dict):
+        return {name: _with_new(item, new) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_new(item, new) for item in value]
+    return NEW if isinstance(value, str) and value in new else value
+
+
+def loosened(state: JSON, free: Mapping[str, Sequence[str]]) -> JSON:
+    """The state with texts whose wording is free exchanged for the values they must hold: `free` maps a text to these."""
+
+    def loose(value: Any) -> Any:
+        if isinstance(value, str) and value in free:
+            return {"holds": list(free[value])}
+        if isinstance(value, dict):
+            return {name: loose(item) for name, item in value.items()}
+        return [loose(item) for item in value] if isinstance(value, list) else value
+
+    found: JSON = loose(state)
+    return found
+
+
+def reaches(state: Any, wanted: Any) -> bool:
+    """Whether changes are those wanted; `{"holds": [...]}` accepts any text with these values in it, lists in any order."""
+    if isinstance(wanted, dict) and set(wanted) == {"holds"}:
+        return isinstance(state, str) and all(str(value) in state for value in wanted["holds"])
+    if isinstance(wanted, dict):
+        return isinstance(state, dict) and set(state) == set(wanted) and all(reaches(state[name], value) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        if not isinstance(state, list) or len(state) != len(wanted):
+            return False
+        left = list(state)
+        for value in wanted:
+            match = next((i for i, item in enumerate(left) if reaches(item, value)), None)
+            if match is None:
+                return False
+            del left[match]
+        return True
+    return bool(state == wanted)
+
+
+def without(steps: Sequence[Step], name: str) -> list[Step]:
+    """The plan without a step and all that needs it."""
+    gone = {name}
+    kept = []
+    for step in steps:
+        if step.id in gone or gone & set(step.depends_on):
+            gone.add(step.id)
+        else:
+            kept.append(step)
+    return kept
+
+
+def is_minimal(world: World, steps: Sequence[Step], answer: Mapping[str, str], outcome: Outcome, domains: Sequence[str]) -> bool:
+    """Whether leaving out any step misses the state or the answer."""
+    for step in steps:
+        other = run_plan(world, without(steps, step.id), {}, domains)
+        if other is None:
+            continue
+        asked = {reference.step for reference in references(list(answer.values()))}
+        if other.changes == outcome.changes and asked <= set(other.answers):
+            return False
+    return True
+
+
+def branches(steps: Sequence[Step]) -> bool:
+    """Whether the plan is more than a chain: a step that feeds or needs two, or parts that have nothing to do with each other."""
+    feeds = [name for step in steps for name in step.depends_on]
+    return len(set(feeds)) < len(feeds) or any(len(step.depends_on) > 1 for step in steps) or sum(not step.depends_on for step in steps) > 1
+
+
+def ordered_steps(draft: Draft) -> tuple[Step, ...]:
+    """The draft's steps, with what each depends on."""
+    return tuple(
+        Step(id=name, tool=step.tool, arguments=step.arguments, depends_on=tuple(sorted({reference.step for reference in references(step.arguments)})))
+        for name, step in draft.steps.items()
+    )
+
+
+def build_plans(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> Iterator[PlanExample]:
+    """`count` examples of one split, goals in turn, each time with other company."""
+    goals = [(domain, i, goal) for domain in domains for i, goal in enumerate(getattr(domain.goals, split))]
+    sequels = [(domain, sequel) for domain in domains for sequel in domain.goals.sequels if getattr(sequel, split)]
+    owner = {tool.name: domain.domain for domain in domains for tool in domain.tools}
+    told: set[str] = set()
+    made = turn = 0
+    while made < count:
+        domain, i, goal = goals[turn % len(goals)]
+        name = f"{domain.domain}.{split}{i}.{turn // len(goals)}"
+        example = _example(name, goal, goals, sequels, owner, world, split, random.Random(f"{seed}/{name}"))
+        turn += 1
+        if example is not None and example.goal not in told:
+            told.add(example.goal)
+            made += 1
+            yield example
+        elif turn > 20 * count:
+            raise ValueError(f"planning/{split}: {made} of {count} examples after {turn} attempts; the domains need more goals")
+
+
+def _example(
+    name: str,
+    goal: Goal,
+    goals: Sequence[tuple[Domain, int, Goal]],
+    sequels: Sequence[tuple[Domain, Sequel]],
+    owner: Mapping[str, str],
+    world: World,
+    split: Split,
+    source: random.Random,
+) -> PlanExample | None:
+    """One example that runs and is minimal, or None."""
+    for _ in range(ATTEMPTS):
+        draft = Draft()
+        draft.add_goal(goal, _row(world, goal.example, source), source)
+        if source.random() < 0.25:
+            _, _, other = source.choice(goals)
+            if other is not goal:
+                draft.add_goal(other, _row(world, other.example, source), source)
+        for _, sequel in source.sample(sequels, len(sequels)):
+            if len(draft.steps) >= 10 or source.random() < 0.35:
+                break
+            if sequel.steps and not {step.tool for step in sequel.steps.values()} & {step.tool for step in draft.steps.values()}:
+                draft.add_sequel(sequel, getattr(sequel, split), _row(world, sequel.example, source) if sequel.example else {}, source)
+        steps = ordered_steps(draft)
+        if not 2 <= len(steps) <= 10:
+            continue
+        used = sorted({owner[step.tool] for step in steps})
+        outcome = run_plan(world, steps, draft.answer, used)
+        if outcome is None or not is_minimal(world, steps, draft.answer, outcome, used):
+            continue
+        free = {
+            resolve(step.arguments[argument], outcome.answers): [str(value) for value in resolve(list(holds), outcome.answers)]
+            for step in draft.steps.values()
+            for argument, holds in step.free.items()
+        }
+        tags = [f"domain_{one}" for one in used] + (["branching"] if branches(steps) else []) + (["across_domains"] if len(used) > 1 else [])
+        tags.append("steps_2_3" if len(steps) < 4 else "steps_4_5" if len(steps) < 6 else "steps_6_10")
+        return PlanExample(
+            id=name,
+            goal=" ".join(draft.sentences),
+            world={"seed": world.seed, "domains": used},
+            steps=steps,
+            goal_state=loosened(outcome.changes, free),
+            answer=outcome.answer or None,
+            tags=tuple(tags),
+        )
+    return None
+
+
+def _row(world: World, query: str, source: random.Random) -> JSON:
+    rows = world.rows(query)
+    if not rows:
+        raise ValueError(f"a goal's example query gives no row: {query}")
+    return source.choice(rows)
