@@ -17,7 +17,8 @@ from toolwright.data.fill import Request, fill_request, render
 from toolwright.data.prompts import TIMING_INSTRUCTION
 from toolwright.types import TIMING_LABELS, Dialogue, Message, Split
 from toolwright.world.engine import World
-from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
+from toolwright.world.goals import SLOT
+from toolwright.world.spec import Domain, Saying, ToolSpec
 
 # Share of each task, in dialogues.
 MIX = {"call": 0.45, "clarify": 0.10, "talk": 0.15, "timing": 0.30}

@@ -11,7 +11,8 @@ from toolwright.data.agent_benchmark import Frame, frames
 from toolwright.data.fill import UnfillableError, fill_request
 from toolwright.types import Split
 from toolwright.world.engine import World
-from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
+from toolwright.world.goals import SLOT
+from toolwright.world.spec import Domain, Saying, ToolSpec
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 LEAST: dict[Split, int] = {"train": 5, "dev": 1, "test": 2}

@@ -11,7 +11,8 @@ from typing import Any
 
 from toolwright.types import JSON, ToolCall
 from toolwright.world.engine import CallResult, World
-from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
+from toolwright.world.goals import SLOT
+from toolwright.world.spec import Domain, Saying, ToolSpec
 from toolwright.world.tables import make_value
 
 ATTEMPTS = 30  # rows tried until the call runs in the world

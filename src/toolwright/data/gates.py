@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -207,7 +206,7 @@ def _first(names: Sequence[str], example: SelectionExample) -> bool:
     return bool(names) and any(names[0] in good for good in (example.tools, *example.accept))
 
 
-def _nearest(asked: csr_matrix, known: csr_matrix) -> list[int]:
+def _nearest(asked: Any, known: Any) -> list[int]:
     """For each row of `asked` the most similar row of `known`."""
     return [int(j) for begin in range(0, asked.shape[0], CHUNK) for j in np.asarray((asked[begin : begin + CHUNK] @ known.T).argmax(1)).ravel()]
 

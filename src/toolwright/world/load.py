@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import yaml
 from pydantic import ValidationError
 
 from toolwright.types import InputError, explain
-from toolwright.world.spec import SLOT, Domain, Requests, Saying, ToolSpec
+from toolwright.world.goals import SLOT, GoalStep
+from toolwright.world.spec import Domain, Requests, Saying, ToolSpec
 from toolwright.world.tables import columns_of, connect, create_tables
 
 DOMAINS = Path(__file__).parent / "domains"
+
+REFERENCE = re.compile(r"\$\{?(\w+)[.\[]")
 
 Where = tuple[str | int, ...]
 
@@ -71,6 +75,7 @@ def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
             continue
         for where, problem in (*_query_problems(domain, tool, database), *_saying_problems(domain, tool, database)):
             yield (*here, *where), f"tool {tool.name!r}: {problem}"
+    yield from _goal_problems(domain, database)
     for label in ("answer", "unable"):
         for where, saying in _all_sayings(getattr(domain.talk, label)):
             if saying.like and saying.like not in names:
@@ -81,6 +86,43 @@ def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
                 yield ("talk", label, *where), "a conversation ends with the user: an odd number of turns"
             elif lost := sorted({match[0] for match in SLOT.findall(saying.reply or "")} - set(saying.slots)):
                 yield ("talk", label, *where), f"the reply's slot {lost[0]!r} does not stand in the saying"
+
+
+def _goal_problems(domain: Domain, database: sqlite3.Connection) -> Iterable[tuple[Where, str]]:
+    """What is wrong with goals and sequels as far as one file shows it; whether tools of other domains fit, only running them tells."""
+    for split in ("train", "dev", "test"):
+        for i, goal in enumerate(getattr(domain.goals, split)):
+            here: Where = ("goals", split, i)
+            try:
+                slots = set(columns_of(database, goal.example, {}))
+            except sqlite3.Error as error:
+                yield (*here, "example"), f"query does not run ({error})"
+                continue
+            told = [item.value for item in goal.tells.values()]
+            used = {"say": goal.say, "answer": list(goal.answer.values()), "tells": told}
+            yield from ((((*here, *where)), problem) for where, problem in _step_problems(goal.steps, used, slots))
+    for i, sequel in enumerate(domain.goals.sequels):
+        slots = set(sequel.wants) | (set(columns_of(database, sequel.example, {})) if sequel.example else set())
+        said = [*sequel.train, *sequel.dev, *sequel.test]
+        yield from (((("goals", "sequels", i, *where)), problem) for where, problem in _step_problems(sequel.steps, {"wants": said}, slots))
+
+
+def _step_problems(steps: Mapping[str, GoalStep], used: Mapping[str, Any], slots: set[str]) -> Iterable[tuple[Where, str]]:
+    """Slots that nothing fills, references to no earlier step; `used` are other texts that may hold either."""
+    before: list[str] = []
+    for name, step in steps.items():
+        yield from ((("steps", name), problem) for problem in _loose_ends([step.arguments, step.free], slots, before))
+        before.append(name)
+    for where, value in used.items():
+        yield from (((where,), problem) for problem in _loose_ends(value, slots, before))
+
+
+def _loose_ends(value: Any, slots: set[str], steps: Sequence[str]) -> Iterable[str]:
+    for lost in sorted({match[0] for match in SLOT.findall(str(value))} - slots):
+        yield f"unknown slot {lost!r}; known: {', '.join(sorted(slots))}"
+    for reference in REFERENCE.findall(str(value)):
+        if reference not in steps:
+            yield f"refers to the step {reference!r}; earlier steps: {', '.join(steps) or 'none'}"
 
 
 def _schema_problems(domain: Domain, tool: ToolSpec) -> Iterable[tuple[Where, str]]:
