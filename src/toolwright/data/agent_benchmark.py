@@ -8,7 +8,7 @@ are hard: the tools of the same domain whose words fit the sentence best, others
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from toolwright.data.fill import Request, Said, fill_request, fill_text
@@ -85,14 +85,16 @@ class Offers:
         self.domains = set(self.domain_of.values())
         self.names = sorted(world.tools)
 
-    def offer(self, domain: str, gold: Sequence[str], text: str, size: int, source: random.Random) -> tuple[str, ...]:
-        """`size` tools in random order: the gold ones, a third hard, a third of the same domain, the rest of anywhere."""
+    def offer(self, domain: str, gold: Sequence[str], text: str, size: int, source: random.Random, never: Collection[str] = ()) -> tuple[str, ...]:
+        """`size` tools in random order: the gold ones, a third hard, a third of the same domain, the rest of anywhere but the domains `never`."""
         near = [name for name in self.names if self.domain_of[name] == domain and name not in gold]
         free = size - len(gold)
         hard = self.keyword.select(text, free // 3, near).names
         others = [name for name in near if name not in hard]
         same = source.sample(others, min(len(others), free // 3))
-        rest = [name for name in self.names if name not in {*gold, *hard, *same} and (self.domain_of[name] != domain or len(self.domains) == 1)]
+        taken = {*gold, *hard, *same}
+        away = {domain, *never} if len(self.domains) > 1 else set(never)
+        rest = [name for name in self.names if name not in taken and self.domain_of[name] not in away]
         missing = free - len(hard) - len(same)
         if missing > len(rest):
             raise InputError(f"{size} candidates wanted, but a world of {len(self.names)} tools has too few")
@@ -129,7 +131,7 @@ def build_split(domains: Sequence[Domain], world: World, split: Split, fills: in
                 continue
             told.add(turns)
             gold = [frame.tool.name] if frame.tool and frame.label in ("call", "clarify") else []
-            offered = offers.offer(frame.domain.domain, gold, turns[-1], CANDIDATES, source)
+            offered = offers.offer(frame.domain.domain, gold, turns[-1], CANDIDATES, source, frame.saying.elsewhere)
             by_label[frame.label].append(TimingExample(id=id_, messages=conversation(turns), tools=offered, label=frame.label, tags=frame.tags))
             if not isinstance(said, Request):
                 continue

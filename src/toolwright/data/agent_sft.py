@@ -93,7 +93,7 @@ def _talk(stage: Stage, i: int, source: random.Random) -> Dialogue:
     """What calls no tool, and what a good assistant says to it."""
     frame = _pick(stage, "answer" if i % 3 else "unable", i)
     said = concrete(frame, stage.world, source)
-    offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], CANDIDATES, source)
+    offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], CANDIDATES, source, frame.saying.elsewhere)
     reply = render(frame.saying.reply, said.shown) if frame.saying.reply else REFUSAL if frame.label == "unable" else ACKNOWLEDGEMENT
     return _dialogue([*conversation(said.turns), Message(role="assistant", content=reply)], offered, frame.tags)
 
@@ -112,7 +112,8 @@ def _timing(stage: Stage, i: int, source: random.Random) -> Dialogue:
     messages = [Message(role="system", content=TIMING_INSTRUCTION)]
     for frame in asked.values():
         messages += [*conversation(concrete(frame, stage.world, source).turns), Message(role="assistant", content=frame.label)]
-    offered = stage.offers.offer(first.domain.domain, list(gold), messages[1].content, CANDIDATES, source)
+    never = {name for frame in asked.values() for name in frame.saying.elsewhere}
+    offered = stage.offers.offer(first.domain.domain, list(gold), messages[1].content, CANDIDATES, source, never)
     return _dialogue(messages, offered, first.tags)
 
 
