@@ -15,8 +15,9 @@ from toolwright.comparison.cell import Cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
-from toolwright.evaluation.baselines import Majority, Oracle, Uniform
-from toolwright.evaluation.models import call_scores, shuffled_descriptions
+from toolwright.evaluation.baselines import Majority, Oracle, Uniform, written_call
+from toolwright.evaluation.calls import call_scores
+from toolwright.evaluation.models import shuffled_descriptions
 from toolwright.evaluation.tasks import EVALUATIONS, sample, sample_by_label
 from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result
@@ -191,7 +192,20 @@ def test_a_fixed_part_of_the_test_is_used(data):
     ],
 )
 def test_call_scores(text, scores):
-    assert call_scores(ExpectedCall(name="f", arguments={"a": ["x"], "n": [3, "3"]}, copied=("a",)), text) == scores
+    assert call_scores([ExpectedCall(name="f", arguments={"a": ["x"], "n": [3, "3"]}, copied=("a",))], text) == scores
+
+
+def test_several_calls_count_in_any_order():
+    expected = [ExpectedCall(name="f", arguments={"a": [value]}, copied=("a",)) for value in ("x", "y")] + [ExpectedCall(name="g", arguments={})]
+
+    def scores(*calls):
+        return call_scores(expected, "\n".join(written_call(name, arguments) for name, arguments in calls))
+
+    f, g = [("f", {"a": value}) for value in "xyz"], ("g", {})
+    assert scores(g, f[1], f[0]) == {"parsed": 1, "name_f1": 1, "argument_f1": 1, "exact": 1, "copied": 1}
+    assert scores(f[0], g) == {"parsed": 1, "name_f1": 0.8, "argument_f1": pytest.approx(2 / 3), "exact": 0, "copied": 0.5}
+    assert scores(f[0], f[2], g)["exact"] == 0
+    assert scores(f[0], f[1], f[1], g)["exact"] == 0  # one too many
 
 
 def test_shuffled_descriptions_move_all(data):

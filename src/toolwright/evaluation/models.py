@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from toolwright.data.prompts import TIMING_INSTRUCTION
-from toolwright.data.render import call_prefix, parse_calls, prompt_ids, require_call_form
+from toolwright.data.render import call_prefix, prompt_ids, require_call_form
 from toolwright.models.local import LanguageModel, continuation_log_likelihoods, greedy_answers
-from toolwright.types import TIMING_LABELS, CallExample, ExpectedCall, Message, SelectionExample, TimingExample, Tool, ToolCall
+from toolwright.types import TIMING_LABELS, CallExample, Message, SelectionExample, TimingExample, Tool
 
 MAX_NEW_TOKENS = 128
 
@@ -62,37 +62,6 @@ class ModelPredictor:
     def answer(self, examples: Sequence[CallExample], tools: Sequence[Sequence[Tool]]) -> list[str]:
         prompts = [prompt_ids(self.lm.tokenizer, example.messages, offered) for example, offered in zip(examples, tools, strict=True)]
         return greedy_answers(self.lm, prompts, MAX_NEW_TOKENS)
-
-
-def same_value(accepted: Sequence[Any], value: Any) -> bool:
-    """Whether a value is one of those accepted; 3 and 3.0 are the same, 1 and true are not."""
-    return any(type(one) is type(value) and one == value if isinstance(one, bool) or isinstance(value, bool) else one == value for one in accepted)
-
-
-def call_scores(expected: ExpectedCall, text: str) -> dict[str, float]:
-    """How one written answer fares against the call expected of it.
-
-    `parsed`: it holds calls, all well formed. `name_f1`, `argument_f1`: set F1 over tool names and over (tool, argument, value). `exact`: this one call, with
-    exactly these arguments. `copied`: share of the arguments that stand word for word in the conversation and were given so (absent when there is none).
-    """
-    calls = parse_calls(text) or []
-    named = [call for call in calls if call.name == expected.name]
-    best: ToolCall | None = max(named, key=lambda call: sum(_fits(expected, call, name) for name in expected.arguments), default=None)
-    right = sum(_fits(expected, best, name) for name in expected.arguments) if best else 0
-    given = sum(len(call.arguments) for call in calls)
-    scores = {
-        "parsed": float(bool(calls)),
-        "name_f1": 2 * bool(named) / (1 + len({call.name for call in calls})) if calls else 0.0,
-        "argument_f1": 2 * right / (len(expected.arguments) + given) if expected.arguments or given else float(best is not None),
-        "exact": float(len(calls) == 1 and best is not None and right == len(expected.arguments) == len(best.arguments)),
-    }
-    if expected.copied:
-        scores["copied"] = sum(best is not None and _fits(expected, best, name) for name in expected.copied) / len(expected.copied)
-    return scores
-
-
-def _fits(expected: ExpectedCall, call: ToolCall, name: str) -> bool:
-    return name in call.arguments and same_value(expected.arguments[name], call.arguments[name])
 
 
 def shuffled_descriptions(tools: Sequence[Tool]) -> list[Tool]:

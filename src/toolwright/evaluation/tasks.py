@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from toolwright.data.build import Dataset
+from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
-from toolwright.evaluation.models import Predictor, call_scores, offered, shuffled_descriptions
+from toolwright.evaluation.models import Predictor, offered, shuffled_descriptions
 from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
 from toolwright.types import JSON, TIMING_LABELS, CallExample, Metric, SelectionExample, Split, TimingExample
 
@@ -110,9 +111,9 @@ def evaluate_calls(predictor: Predictor, data: Dataset, split: Split, items: int
     texts: list[str] = []
     for batch in progress(batches, "calls"):
         texts += predictor.answer(batch, [offered(data.tools, example.tools) for example in batch])
-    found = [call_scores(example.calls[0], text) for example, text in zip(examples, texts, strict=True)]
+    found = [call_scores(example.calls, text) for example, text in zip(examples, texts, strict=True)]
     cases = [
-        {"id": e.id, "text": e.messages[-1].content, "written": t, "expected": e.calls[0].model_dump(), "scores": f, "tags": e.tags}
+        {"id": e.id, "text": e.messages[-1].content, "written": t, "expected": [call.model_dump() for call in e.calls], "scores": f, "tags": e.tags}
         for e, t, f in zip(examples, texts, found, strict=True)
     ]
     metrics = _means("calls", {name: [scores[name] for scores in found] for name in ("exact", "name_f1", "argument_f1", "parsed")}, examples)
