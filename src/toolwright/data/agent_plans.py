@@ -8,7 +8,7 @@ one split only, so that the plans of test are not those of train with other valu
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,13 @@ from toolwright.world.engine import World
 from toolwright.world.goals import SLOT, Goal, GoalStep, Sequel, Told, filled
 from toolwright.world.spec import Domain
 
-ATTEMPTS = 12  # rows tried until the plan runs, is minimal and says nothing twice
+ATTEMPTS = 12  # drafts tried until one runs and is minimal
+TURNS = 20  # attempts for each example wanted, at most
+MOST_STEPS = 10
+ANOTHER_GOAL = 0.25  # share of examples with a second goal
+ENOUGH = 0.35  # chance to stop before each further sequel
 NEW = "<new>"  # stands for an id that the world gave
+DONE = "That is done."
 JOINTS = ("", "Then ", "After that, ", "And ", "Also, ", "Once that is done, ")
 
 
@@ -32,6 +37,7 @@ class Draft:
     steps: dict[str, GoalStep] = field(default_factory=dict)
     tells: dict[str, Told] = field(default_factory=dict)
     answer: dict[str, str] = field(default_factory=dict)
+    replies: list[str] = field(default_factory=list)
 
     def add(self, steps: Mapping[str, GoalStep], values: JSON) -> dict[str, str]:
         """Take steps over, their slots filled; returns what each is called now."""
@@ -67,6 +73,8 @@ class Draft:
         sentence = spoken(source.choice(say), {**values, **said})
         joint = source.choice(JOINTS)
         self.sentences.append(joint + (sentence[0].lower() + sentence[1:] if joint else sentence))
+        if sequel.reply:
+            self.replies.append(spoken(sequel.reply, {**values, **said}))
         return True
 
 
@@ -218,73 +226,102 @@ def ordered_steps(draft: Draft) -> tuple[Step, ...]:
     )
 
 
-def build_plans(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> Iterator[PlanExample]:
-    """`count` examples of one split, goals in turn, each time with other company."""
-    goals = [(domain, i, goal) for domain in domains for i, goal in enumerate(getattr(domain.goals, split))]
-    sequels = [(domain, sequel) for domain in domains for sequel in domain.goals.sequels if getattr(sequel, split)]
-    owner = {tool.name: domain.domain for domain in domains for tool in domain.tools}
-    told: set[str] = set()
-    made = turn = 0
-    while made < count:
-        domain, i, goal = goals[turn % len(goals)]
-        name = f"{domain.domain}.{split}{i}.{turn // len(goals)}"
-        example = _example(name, goal, goals, sequels, owner, world, split, random.Random(f"{seed}/{name}"))
-        turn += 1
-        if example is not None and example.goal not in told:
-            told.add(example.goal)
-            made += 1
-            yield example
-        elif turn > 20 * count:
-            raise ValueError(f"planning/{split}: {made} of {count} examples after {turn} attempts; the domains need more goals")
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An example, what each of its steps answered, and the report of it all."""
+
+    example: PlanExample
+    answers: dict[str, JSON]
+    reply: str
 
 
-def _example(
-    name: str,
-    goal: Goal,
-    goals: Sequence[tuple[Domain, int, Goal]],
-    sequels: Sequence[tuple[Domain, Sequel]],
-    owner: Mapping[str, str],
-    world: World,
-    split: Split,
-    source: random.Random,
-) -> PlanExample | None:
-    """One example that runs and is minimal, or None."""
-    for _ in range(ATTEMPTS):
+class Plans:
+    """Plans of one split.
+
+    Args:
+        domains: where goals and sequels come from; those that need tools the world lacks are left out.
+        world: where plans are run.
+        split: whose goals and sentences are used.
+        seed: the same seed gives the same plans.
+    """
+
+    def __init__(self, domains: Sequence[Domain], world: World, split: Split, seed: int) -> None:
+        self.world, self.split, self.seed = world, split, seed
+        self.owner = {tool.name: domain.domain for domain in world.domains for tool in domain.tools}
+        named = [(f"{domain.domain}.goal.{split}{i}", goal) for domain in domains for i, goal in enumerate(getattr(domain.goals, split))]
+        self.goals = [(name, goal) for name, goal in named if self._possible(goal)]
+        self.sequels = [sequel for domain in domains for sequel in domain.goals.sequels if getattr(sequel, split) and self._possible(sequel)]
+
+    def _possible(self, goal: Goal | Sequel) -> bool:
+        return all(step.tool in self.owner for step in goal.steps.values())
+
+    def make(self, turn: int) -> Planned | None:
+        """The plan of this turn, goals one after the other, each time with other company; None when none of some attempts runs and is minimal."""
+        name, goal = self.goals[turn % len(self.goals)]
+        id_ = f"{name}.{turn // len(self.goals)}"
+        source = random.Random(f"{self.seed}/{id_}")
+        for _ in range(ATTEMPTS):
+            draft = self._draft(goal, source)
+            if (made := self._planned(id_, draft)) is not None:
+                return made
+        return None
+
+    def _draft(self, goal: Goal, source: random.Random) -> Draft:
         draft = Draft()
-        draft.add_goal(goal, _row(world, goal.example, source), source)
-        if source.random() < 0.25:
-            _, _, other = source.choice(goals)
+        draft.add_goal(goal, _row(self.world, goal.example, source), source)
+        if source.random() < ANOTHER_GOAL:
+            _, other = source.choice(self.goals)
             if other is not goal:
-                draft.add_goal(other, _row(world, other.example, source), source)
-        for _, sequel in source.sample(sequels, len(sequels)):
-            if len(draft.steps) >= 10 or source.random() < 0.35:
+                draft.add_goal(other, _row(self.world, other.example, source), source)
+        for sequel in source.sample(self.sequels, len(self.sequels)):
+            if len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:
                 break
-            if sequel.steps and not {step.tool for step in sequel.steps.values()} & {step.tool for step in draft.steps.values()}:
-                draft.add_sequel(sequel, getattr(sequel, split), _row(world, sequel.example, source) if sequel.example else {}, source)
+            used = {step.tool for step in draft.steps.values()}
+            if not used & {step.tool for step in sequel.steps.values()}:
+                values = _row(self.world, sequel.example, source) if sequel.example else {}
+                draft.add_sequel(sequel, getattr(sequel, self.split), values, source)
+        return draft
+
+    def _planned(self, id_: str, draft: Draft) -> Planned | None:
         steps = ordered_steps(draft)
-        if not 2 <= len(steps) <= 10:
-            continue
-        used = sorted({owner[step.tool] for step in steps})
-        outcome = run_plan(world, steps, draft.answer, used)
-        if outcome is None or not is_minimal(world, steps, draft.answer, outcome, used):
-            continue
+        used = sorted({self.owner[step.tool] for step in steps})
+        if not 2 <= len(steps) <= MOST_STEPS:
+            return None
+        outcome = run_plan(self.world, steps, draft.answer, used)
+        if outcome is None or not is_minimal(self.world, steps, draft.answer, outcome, used):
+            return None
         free = {
             resolve(step.arguments[argument], outcome.answers): [str(value) for value in resolve(list(holds), outcome.answers)]
             for step in draft.steps.values()
             for argument, holds in step.free.items()
         }
-        tags = [f"domain_{one}" for one in used] + (["branching"] if branches(steps) else []) + (["across_domains"] if len(used) > 1 else [])
-        tags.append("steps_2_3" if len(steps) < 4 else "steps_4_5" if len(steps) < 6 else "steps_6_10")
-        return PlanExample(
-            id=name,
+        size = "steps_2_3" if len(steps) < 4 else "steps_4_5" if len(steps) < 6 else "steps_6_10"
+        kinds = [size, *(["branching"] if branches(steps) else []), *(["across_domains"] if len(used) > 1 else [])]
+        example = PlanExample(
+            id=id_,
             goal=" ".join(draft.sentences),
-            world={"seed": world.seed, "domains": used},
+            world={"seed": self.world.seed, "domains": used},
             steps=steps,
             goal_state=loosened(outcome.changes, free),
             answer=outcome.answer or None,
-            tags=tuple(tags),
+            tags=(*kinds, *(f"domain_{one}" for one in used)),
         )
-    return None
+        found = resolve(dict(draft.answer), outcome.answers)
+        return Planned(example, outcome.answers, spoken(" ".join(draft.replies), found))
+
+
+def build_plans(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> list[PlanExample]:
+    """`count` examples of one split, no goal's text twice."""
+    plans = Plans(domains, world, split, seed)
+    found: dict[str, PlanExample] = {}
+    for turn in range(TURNS * count):
+        if len(found) == count:
+            break
+        if (made := plans.make(turn)) is not None:
+            found.setdefault(made.example.goal, made.example)
+    if len(found) < count:
+        raise ValueError(f"planning/{split}: {len(found)} of {count} examples after {TURNS * count} attempts; the domains need more goals")
+    return list(found.values())
 
 
 def _row(world: World, query: str, source: random.Random) -> JSON:

@@ -34,12 +34,16 @@ class Told(Record):
 
 
 class Goal(Record):
-    """An outcome: how it is said, the query whose rows fill its slots, its steps, what the asker wants to know, what it tells to sequels."""
+    """An outcome: how it is said, the query whose rows fill its slots, its steps, what the asker wants to know, what it tells to sequels.
+
+    `reply` is the assistant's report when all is done, with slots of the example row and of `answer`.
+    """
 
     say: tuple[str, ...] = Field(min_length=1)
     example: str
     steps: dict[str, GoalStep] = Field(min_length=1)
     answer: dict[str, str] = Field(default_factory=dict)
+    reply: str | None = None
     tells: dict[str, Told] = Field(default_factory=dict)
 
 
@@ -50,6 +54,7 @@ class Sequel(Record):
     wants: dict[str, str] = Field(min_length=1)
     example: str | None = None
     steps: dict[str, GoalStep] = Field(min_length=1)
+    reply: str | None = None
     train: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
