@@ -72,6 +72,14 @@ def frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
                 yield Frame(f"{domain.domain}.talk.{label}.{split}{j}", domain, like, saying, label, split)
 
 
+def follow_frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
+    """Every saying of a split that leans on the turns before it."""
+    for domain in domains:
+        for tool in domain.tools:
+            for j, saying in enumerate(tool.follow.of(split)):
+                yield Frame(f"{domain.domain}.{tool.name}.follow.{split}{j}", domain, tool, saying, "call", split)
+
+
 class Offers:
     """Which tools stand beside the right one.
 

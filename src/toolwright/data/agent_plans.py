@@ -51,9 +51,10 @@ class Draft:
     def add_goal(self, goal: Goal, values: JSON, source: random.Random) -> None:
         names = self.add(goal.steps, values)
         self.sentences.append(spoken(source.choice(goal.say), values))
-        self.answer |= {
-            f"{name}_{len(self.sentences)}" if name in self.answer else name: renamed(filled(value, values), names) for name, value in goal.answer.items()
-        }
+        asked = {name: f"{name}_{len(self.sentences)}" if name in self.answer else name for name in goal.answer}
+        for name, value in goal.answer.items():
+            self.answer[asked[name]] = renamed(filled(value, values), names)
+        self.replies.append(SLOT.sub(lambda match: f"{{{asked[match[1]]}}}" if match[1] in asked else plain(values[match[1]]), goal.reply or DONE))
         for name, told in goal.tells.items():
             self.tells[f"{name}{len(self.sentences)}"] = told.model_copy(update={"value": renamed(filled(told.value, values), names)})
 

@@ -56,6 +56,35 @@ def fill_request(domain: Domain, tool: ToolSpec, saying: Saying, world: World, s
     raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
 
 
+def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request, world: World, source: random.Random) -> Request:
+    """Fill a request that leaves out what the call before it was about: a missing argument takes the value of the same meaning from there.
+
+    Raises `UnfillableError` when the call before has no such value, or no attempt runs.
+    """
+    known = known_meanings(before, world)
+    missing = {name: domain.parameter_field(tool, name).meaning for name in domain.required(tool) if name not in saying.slots and name not in saying.with_}
+    if lost := [name for name, meaning in missing.items() if meaning not in known]:
+        raise UnfillableError(f"{tool.name}: {before.call.name} knows no {lost[0]!r}")
+    result = None
+    for _ in range(ATTEMPTS):
+        values, shown = slot_values(domain, tool, saying, world, source)
+        arguments = {name: values[name] for name in tool.parameters if name in saying.slots or name in saying.with_}
+        arguments |= {name: known[meaning] for name, meaning in missing.items() if meaning}
+        call = ToolCall(id=f"call_{source.randrange(16**8):08x}", name=tool.name, arguments=arguments)
+        result = world.preview(call)
+        if result.error is None:
+            return Request(tuple(render(turn, shown) for turn in saying.turns), shown, call, result, ())
+    raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
+
+
+def known_meanings(request: Request, world: World) -> dict[str | None, Any]:
+    """What a call was about, by meaning: its arguments, and the values of its answer."""
+    meanings = world.tools[request.call.name].extras["meanings"]
+    found = {meanings["returns"].get(name): value for name, value in request.result.content.items()}
+    found |= {meanings["parameters"].get(name): value for name, value in request.call.arguments.items()}
+    return {meaning: value for meaning, value in found.items() if meaning}
+
+
 def fill_text(domain: Domain, tool: ToolSpec | None, saying: Saying, world: World, source: random.Random) -> Said:
     """Fill a saying that calls no tool; `tool` is the one whose example rows its slots are filled from."""
     if tool is None:

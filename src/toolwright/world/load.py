@@ -171,9 +171,9 @@ def _saying_problems(domain: Domain, tool: ToolSpec, database: sqlite3.Connectio
         except sqlite3.Error as error:
             yield ("example",), f"query does not run ({error})"
             return
-    if tool.unseen and (tool.requests.train or tool.requests.dev or tool.clarify.train or tool.clarify.dev):
+    if tool.unseen and (tool.requests.train or tool.requests.dev or tool.clarify.train or tool.clarify.dev or tool.follow.train or tool.follow.dev):
         yield ("requests",), "an unseen tool has requests under test only"
-    for part, complete in (("requests", True), ("clarify", False)):
+    for part, complete in (("requests", True), ("clarify", False), ("follow", False)):
         for where, saying in _all_sayings(getattr(tool, part)):
             said = f"{saying.turns[-1]!r:.70}"
             missing = [name for name in domain.required(tool) if name not in saying.slots and name not in saying.with_]
@@ -186,7 +186,7 @@ def _saying_problems(domain: Domain, tool: ToolSpec, database: sqlite3.Connectio
             elif complete and missing:
                 yield (part, *where), f"{said} gives no {missing[0]!r}, which the tool requires"
             elif not complete and not missing:
-                yield (part, *where), f"{said} gives every required argument: nothing to clarify"
+                yield (part, *where), f"{said} gives every required argument: nothing is missing"
 
 
 def _all_sayings(requests: Requests) -> Iterable[tuple[Where, Saying]]:

@@ -163,7 +163,10 @@ class Requests(Record):
 
 
 class ToolSpec(Record):
-    """A tool as its domain file declares it."""
+    """A tool as its domain file declares it.
+
+    Under `requests` stands all that a call needs, under `clarify` something required is missing, and under `follow` it was said in the turns before.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z][\w.\-]*$")
     description: str = Field(min_length=20)
@@ -177,6 +180,7 @@ class ToolSpec(Record):
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     requests: Requests
     clarify: Requests = Requests()
+    follow: Requests = Requests()
 
     @property
     def errors(self) -> list[ErrorType]:
