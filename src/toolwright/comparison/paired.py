@@ -12,8 +12,8 @@ from itertools import combinations
 from pathlib import Path
 
 from toolwright.comparison.methods import METHODS
+from toolwright.data.frames import frame_of
 from toolwright.evaluation.statistics import paired_difference
-from toolwright.evaluation.tasks import frame_of
 from toolwright.types import Comparison, Result, write_text
 
 # What is compared: the task, and which number of a stored case is its score.

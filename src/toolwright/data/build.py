@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from toolwright.data.agent_benchmark import build_split
+from toolwright.data.agent_benchmark import Material, build_calls, build_selection, build_timing
+from toolwright.data.agent_plans import build_plans
 from toolwright.data.agent_sft import build_dialogues
 from toolwright.tools.catalog import write_catalog
 from toolwright.types import (
@@ -18,6 +20,7 @@ from toolwright.types import (
     CallExample,
     Dialogue,
     InputError,
+    PlanExample,
     SelectionExample,
     Split,
     TimingExample,
@@ -31,6 +34,11 @@ from toolwright.world.spec import Domain
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 FILLS: dict[Split, int] = {"train": 4, "dev": 2, "test": 3}  # how often each sentence frame is filled from the world's rows
+SIZES: dict[Split, dict[str, int]] = {  # examples of each task, at most
+    "train": {"selection": 9600, "timing": 8000, "calls": 6000, "planning": 3000},
+    "dev": {"selection": 480, "timing": 400, "calls": 300, "planning": 200},
+    "test": {"selection": 2400, "timing": 2000, "calls": 1500, "planning": 1000},
+}
 DIALOGUES: dict[Split, int] = {"train": 4000, "dev": 500}
 
 
@@ -52,6 +60,9 @@ class Dataset:
     def timing(self, split: Split) -> list[TimingExample]:
         return read_records(self.directory / "agent_benchmark" / "timing" / f"{split}.jsonl", TimingExample)
 
+    def planning(self, split: Split) -> list[PlanExample]:
+        return read_records(self.directory / "agent_benchmark" / "planning" / f"{split}.jsonl", PlanExample)
+
     def calls(self, split: Split) -> list[CallExample]:
         return read_records(self.directory / "agent_benchmark" / "calls" / f"{split}.jsonl", CallExample)
 
@@ -67,8 +78,16 @@ def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
         raise InputError("every domain is a foundation domain; at least one other is needed to test on")
     write_catalog(out / "agent_tools.jsonl", world.tools.values())
     for split in SPLITS:
-        benchmark = build_split(spoken, world, split, FILLS[split], seed)
-        for task, examples in (("selection", benchmark.selection), ("timing", benchmark.timing), ("calls", benchmark.calls)):
+        sizes = SIZES[split]
+        material = Material.gather(spoken, world, split, FILLS[split], seed)
+        plans = build_plans(spoken, world, split, sizes["planning"], seed)
+        made: dict[str, list[Any]] = {
+            "selection": build_selection(material, plans, sizes["selection"]),
+            "timing": build_timing(material, sizes["timing"]),
+            "calls": build_calls(material, sizes["calls"]),
+            "planning": plans,
+        }
+        for task, examples in made.items():
             write_records(out / "agent_benchmark" / task / f"{split}.jsonl", examples)
     for split, count in DIALOGUES.items():
         write_records(out / "agent_sft" / f"{split}.jsonl", build_dialogues(spoken, world, split, count, seed))

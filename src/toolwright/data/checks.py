@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from toolwright.data.agent_benchmark import Frame, frames
 from toolwright.data.fill import UnfillableError, fill_request
+from toolwright.data.frames import Frame, frames
 from toolwright.types import Split
 from toolwright.world.engine import World
 from toolwright.world.goals import SLOT

@@ -15,14 +15,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from toolwright.data.agent_benchmark import CANDIDATES, Frame, Offers, concrete, conversation
+from toolwright.data.agent_benchmark import joined
 from toolwright.data.agent_plans import Plans
-from toolwright.data.fill import Request, UnfillableError, fill_follow, fill_request, render
+from toolwright.data.fill import Request, UnfillableError, fill_follow, fill_request, render, report
+from toolwright.data.frames import Frame, concrete, conversation
+from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.data.prompts import TIMING_INSTRUCTION
 from toolwright.planning.references import resolve
 from toolwright.types import JSON, TIMING_LABELS, Dialogue, Message, Step, ToolCall
 from toolwright.world.engine import World
-from toolwright.world.goals import SLOT
 from toolwright.world.spec import Saying, ToolSpec
 
 REFUSAL = "Sorry, none of my tools can do that."
@@ -30,7 +31,6 @@ ACKNOWLEDGEMENT = "All right."
 MORE_REQUESTS = (0, 1, 2, 2, 3)  # of a `call` dialogue, after the first; one is drawn
 MORE_DECISIONS = 7  # of a `timing` dialogue, after the first, at most
 MOST_RIGHT = CANDIDATES // 2  # tools that one of them is about; the other half are distractors
-JOINTS = (" And ", " Also, ", " Oh, and ", " Besides: ", " ")
 EXCUSES = ("Sorry, I meant {right}.", "My mistake: {right}.", "{right}, I misread it.", "Then it must be {right}.", "Oh, {right} it is.")
 
 
@@ -57,7 +57,7 @@ def call_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
         for _ in range(source.choice(MORE_REQUESTS)):
             if (follower := _follower(stage, first, before, gold, source)) is not None:
                 before = _ask(stage, *follower, messages, gold)
-    offered = stage.offers.offer(first.domain.domain, list(gold), query, CANDIDATES, source)
+    offered = stage.offers.offer(first.domain.domain, list(gold), query, source)
     return _dialogue(messages, offered, first.tags)
 
 
@@ -100,17 +100,10 @@ def parallel_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
             asked.append(fill_request(frame.domain, frame.tool, frame.saying, stage.world, source))
             stage.world.call(asked[-1].call)
     text = joined(asked[0].turns[0], asked[1].turns[0], source)
-    offered = stage.offers.offer(first.domain.domain, [one.call.name for one in asked], text, CANDIDATES, source)
-    report = " ".join(_report(frame.tool, one) for frame, one in zip(frames, asked, strict=True) if frame.tool)
-    messages = [Message(role="user", content=text), *called([(one.call, one.result.content) for one in asked]), Message(role="assistant", content=report)]
+    offered = stage.offers.offer(first.domain.domain, [one.call.name for one in asked], text, source)
+    told = " ".join(report(frame.tool, one) for frame, one in zip(frames, asked, strict=True) if frame.tool)
+    messages = [Message(role="user", content=text), *called([(one.call, one.result.content) for one in asked]), Message(role="assistant", content=told)]
     return _dialogue(messages, offered, first.tags)
-
-
-def joined(first: str, second: str, source: random.Random) -> str:
-    """Two requests as one message."""
-    joint = source.choice(JOINTS)
-    keep = second.split(maxsplit=1)[0].isupper() or second[:1].isdigit() or joint == " " or joint.endswith(": ")
-    return (first if first[-1] in ".!?" else first + ".") + joint + (second if keep else second[0].lower() + second[1:])
 
 
 def plan_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
@@ -127,7 +120,7 @@ def plan_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
         messages += called(made)
     messages.append(Message(role="assistant", content=planned.reply))
     gold = list(dict.fromkeys(step.tool for step in example.steps))
-    offered = stage.offers.offer(stage.plans.owner[gold[0]], gold, example.goal, max(CANDIDATES, len(gold) + 4), source)
+    offered = stage.offers.offer(stage.plans.owner[gold[0]], gold, example.goal, source, max(CANDIDATES, len(gold) + 4))
     return _dialogue(messages, offered, example.tags)
 
 
@@ -149,7 +142,7 @@ def clarify_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     answer = ", ".join(f"{{{name}}}" for name in missing)
     whole = Saying(say=(*frame.saying.turns, question(tool, missing), answer), with_=frame.saying.with_)
     filled = fill_request(frame.domain, tool, whole, stage.world, source)
-    offered = stage.offers.offer(frame.domain.domain, [tool.name], filled.turns[0], CANDIDATES, source)
+    offered = stage.offers.offer(frame.domain.domain, [tool.name], filled.turns[0], source)
     return _dialogue([*conversation(filled.turns), *_answered(tool, filled)], offered, frame.tags)
 
 
@@ -175,7 +168,7 @@ def correct_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
                     Message(role="user", content=source.choice(EXCUSES).format(right=value)),
                     *_answered(frame.tool, right),
                 ]
-                offered = stage.offers.offer(frame.domain.domain, [frame.tool.name], right.turns[0], CANDIDATES, source)
+                offered = stage.offers.offer(frame.domain.domain, [frame.tool.name], right.turns[0], source)
                 return _dialogue(messages, offered, frame.tags)
     raise UnfillableError("no request of any tool names an id that the world could fail to find")
 
@@ -194,7 +187,7 @@ def talk_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     """What calls no tool, and what a good assistant says to it."""
     frame = _pick(stage, "answer" if i % 3 else "unable", i)
     said = concrete(frame, stage.world, source)
-    offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], CANDIDATES, source, frame.saying.elsewhere)
+    offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], source, never=frame.saying.elsewhere)
     reply = render(frame.saying.reply, said.shown) if frame.saying.reply else REFUSAL if frame.label == "unable" else ACKNOWLEDGEMENT
     return _dialogue([*conversation(said.turns), Message(role="assistant", content=reply)], offered, frame.tags)
 
@@ -214,7 +207,7 @@ def timing_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     for frame in asked.values():
         messages += [*conversation(concrete(frame, stage.world, source).turns), Message(role="assistant", content=frame.label)]
     never = {name for frame in asked.values() for name in frame.saying.elsewhere}
-    offered = stage.offers.offer(first.domain.domain, list(gold), messages[1].content, CANDIDATES, source, never)
+    offered = stage.offers.offer(first.domain.domain, list(gold), messages[1].content, source, never=never)
     return _dialogue(messages, offered, first.tags)
 
 
@@ -242,12 +235,7 @@ def called(made: Sequence[tuple[ToolCall, JSON]]) -> list[Message]:
 
 def _answered(tool: ToolSpec, request: Request) -> list[Message]:
     """The call, the world's answer, and the report of it."""
-    return [*called([(request.call, request.result.content)]), Message(role="assistant", content=_report(tool, request))]
-
-
-def _report(tool: ToolSpec, request: Request) -> str:
-    values = {name: str(value) for name, value in {**request.call.arguments, **request.result.content}.items()}
-    return render(tool.reply, {slot: values.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
+    return [*called([(request.call, request.result.content)]), Message(role="assistant", content=report(tool, request))]
 
 
 def _right_tools(frame: Frame) -> dict[str, None]:

@@ -77,6 +77,12 @@ def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request,
     raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
 
 
+def report(tool: ToolSpec, request: Request) -> str:
+    """What an assistant says after the call."""
+    values = {name: str(value) for name, value in {**request.call.arguments, **request.result.content}.items()}
+    return render(tool.reply, {slot: values.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
+
+
 def known_meanings(request: Request, world: World) -> dict[str | None, Any]:
     """What a call was about, by meaning: its arguments, and the values of its answer."""
     meanings = world.tools[request.call.name].extras["meanings"]

@@ -17,9 +17,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from toolwright.data.agent_benchmark import Frame, frames
 from toolwright.data.build import SPLITS, Dataset
 from toolwright.data.checks import masked, read_split
+from toolwright.data.frames import Frame, frames
 from toolwright.selection.keyword import KeywordSelector
 from toolwright.types import SelectionExample, TimingExample, ToolCall
 from toolwright.world.engine import World

@@ -5,13 +5,13 @@ Sentences that come from one frame are not independent: intervals draw whole fra
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from toolwright.data.build import Dataset
+from toolwright.data.frames import evenly, frame_of
 from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, offered, shuffled_descriptions
@@ -26,35 +26,16 @@ SHOWN_RANKING = ("top_1", "top_3", "mrr")  # of ten candidates; deeper cuts say 
 CALL_BATCH = 64
 
 
-def frame_of(id_: str) -> str:
-    """The sentence frame an example was filled from."""
-    return id_.rsplit(".", 1)[0]
-
-
-def sample(examples: Sequence[E], count: int) -> list[E]:
-    """At most `count` examples: one of every frame before a second of any, in a fixed order."""
-    order = list(examples)
-    random.Random(0).shuffle(order)
-    seen: dict[str, int] = {}
-    turns = []
-    for example in order:
-        frame = frame_of(example.id)
-        seen[frame] = seen.get(frame, 0) + 1
-        turns.append((seen[frame], example))
-    turns.sort(key=lambda pair: pair[0])
-    return sorted((example for _, example in turns[:count]), key=lambda example: example.id)
-
-
 def sample_by_label(examples: Sequence[TimingExample], count: int) -> list[TimingExample]:
-    """As `sample`, with as many examples of each label."""
+    """As `evenly`, with as many examples of each label."""
     share = count // len(TIMING_LABELS)
-    drawn = [example for label in TIMING_LABELS for example in sample([one for one in examples if one.label == label], share)]
+    drawn = [example for label in TIMING_LABELS for example in evenly([one for one in examples if one.label == label], share)]
     return sorted(drawn, key=lambda example: example.id)
 
 
 def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """Ranking of ten frozen candidates; and the control with the candidates' descriptions exchanged, which must cost a reader dearly."""
-    examples = sample(data.selection(split), items)
+    examples = evenly(data.selection(split), items)
     cases: list[JSON] = []
     scores: dict[str, list[float]] = {name: [] for name in SHOWN_RANKING}
     control: list[float] = []
@@ -106,7 +87,7 @@ def evaluate_timing(predictor: Predictor, data: Dataset, split: Split, items: in
 
 def evaluate_calls(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
     """Written calls against the expected ones; `copied` is the share of arguments standing word for word in the conversation that were given so."""
-    examples = sample(data.calls(split), items)
+    examples = evenly(data.calls(split), items)
     batches = [examples[i : i + CALL_BATCH] for i in range(0, len(examples), CALL_BATCH)]
     texts: list[str] = []
     for batch in progress(batches, "calls"):

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolwright.data.agent_benchmark import Frame, Offers, concrete, conversation, frames
 from toolwright.data.dialogues import ACKNOWLEDGEMENT, REFUSAL, question
 from toolwright.data.fill import Request, render
+from toolwright.data.frames import Frame, concrete, conversation, frames
+from toolwright.data.offers import Offers
 from toolwright.types import JSON, Message, Tool, ToolCall
 from toolwright.world.engine import World
 
