@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolwright.data.fill import Request, UnfillableError, fill_follow, report
-from toolwright.data.frames import E, Filled, conversation, evenly, fill_frames, follow_frames, in_turn
+from toolwright.data.frames import E, Filled, chinese_frames, conversation, evenly, fill_frames, follow_frames, frames, in_turn
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.types import (
     TIMING_LABELS,
@@ -50,7 +50,7 @@ class Material:
     @classmethod
     def gather(cls, domains: Sequence[Domain], world: World, split: Split, fills: int, seed: int) -> Material:
         """Fill every frame of a split up to `fills` times."""
-        return cls(domains, world, Offers(world), split, seed, fill_frames(domains, world, split, fills, seed))
+        return cls(domains, world, Offers(world), split, seed, fill_frames(frames(domains, split), world, fills, seed))
 
     def source(self, *what: str) -> random.Random:
         return random.Random("/".join((str(self.seed), self.split, *what)))
@@ -78,7 +78,14 @@ def build_selection(material: Material, plans: Sequence[PlanExample], size: int)
         if len(gold) <= MOST_GOLD:
             offered = material.offers.offer(material.offers.domain_of[gold[0]], gold, plan.goal, material.source(plan.id))
             parts["goal"].append(SelectionExample(id=plan.id, query=plan.goal, tools=gold, candidates=offered, tags=(*plan.tags, "several_tools", "goal")))
-    return _shared_out(parts, SELECTION_SHARES, size)
+    chosen = _shared_out(parts, SELECTION_SHARES, size)
+    return chosen + (_in_chinese(material) if material.split == "test" else [])
+
+
+def _in_chinese(material: Material) -> list[SelectionExample]:
+    """Chinese requests, in the test beyond its size: every tool that has one, once."""
+    filled = fill_frames(chinese_frames(material.domains), material.world, 1, material.seed)
+    return [SelectionExample(id=one.id, query=one.text, tools=one.frame.gold, candidates=material.offer(one), tags=(*one.frame.tags, "zh")) for one in filled]
 
 
 def build_timing(material: Material, size: int) -> list[TimingExample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +50,7 @@ class Dataset:
     tools: dict[str, Tool]
     sha256: str
     seed: int
+    parts: dict[str, str]  # of the world: domain → foundation, standard or unseen
 
     def dialogues(self, split: Split) -> list[Dialogue]:
         return read_records(self.directory / "agent_sft" / f"{split}.jsonl", Dialogue)
@@ -67,8 +68,8 @@ class Dataset:
         return read_records(self.directory / "agent_benchmark" / "calls" / f"{split}.jsonl", CallExample)
 
 
-def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
-    """Write all files under `out` and return the manifest.
+def build_data(domains: Sequence[Domain], out: Path, seed: int = 0, progress: Callable[[Sequence[Split]], Iterable[Split]] = iter) -> JSON:
+    """Write all files under `out` and return the manifest; `progress` goes through the splits.
 
     Foundation domains lend tools to the catalogue and stand in no benchmark: what is trained and tested comes from the other domains.
     """
@@ -77,7 +78,7 @@ def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
     if not spoken:
         raise InputError("every domain is a foundation domain; at least one other is needed to test on")
     write_catalog(out / "agent_tools.jsonl", world.tools.values())
-    for split in SPLITS:
+    for split in progress(SPLITS):
         sizes = SIZES[split]
         material = Material.gather(spoken, world, split, FILLS[split], seed)
         plans = build_plans(spoken, world, split, sizes["planning"], seed)
@@ -89,8 +90,8 @@ def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
         }
         for task, examples in made.items():
             write_records(out / "agent_benchmark" / task / f"{split}.jsonl", examples)
-    for split, count in DIALOGUES.items():
-        write_records(out / "agent_sft" / f"{split}.jsonl", build_dialogues(spoken, world, split, count, seed))
+        if split in DIALOGUES:
+            write_records(out / "agent_sft" / f"{split}.jsonl", build_dialogues(spoken, world, split, DIALOGUES[split], seed))
     files = {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.rglob("*.jsonl"))}
     manifest: JSON = {
         "seed": seed,
@@ -100,6 +101,9 @@ def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
         "versions": {"toolwright": version("toolwright"), "faker": version("faker"), "python": sys.version.split()[0]},
     }
     write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    from toolwright.data.datasheet import datasheet
+
+    write_text(out / "DATASHEET.md", datasheet(open_data(out)))
     return manifest
 
 
@@ -112,7 +116,7 @@ def open_data(directory: Path) -> Dataset:
         raise InputError(f"{directory}: holds no manifest.json; `toolwright data build --out {directory}` makes the data")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        files, sha256, seed = dict(manifest["files"]), str(manifest["sha256"]), int(manifest["seed"])
+        files, sha256, seed, parts = dict(manifest["files"]), str(manifest["sha256"]), int(manifest["seed"]), dict(manifest["domains"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a manifest of `toolwright data build` ({error!r}); build the data again") from error
     for name, digest in files.items():
@@ -120,4 +124,4 @@ def open_data(directory: Path) -> Dataset:
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise InputError(f"{file}: {'changed since it was built' if file.is_file() else 'missing'}; build the data again with `toolwright data build`")
     tools = {tool.name: tool for tool in read_catalog(directory / "agent_tools.jsonl")}
-    return Dataset(directory, tools, sha256, seed)
+    return Dataset(directory, tools, sha256, seed, parts)

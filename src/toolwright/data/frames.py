@@ -7,7 +7,7 @@ what comes from one sentence shares all but the last part.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,10 +83,18 @@ def follow_frames(domains: Sequence[Domain], split: Split) -> Iterator[Frame]:
                 yield Frame(f"{domain.domain}.{tool.name}.follow.{split}{j}", domain, tool, saying, "call", split)
 
 
-def fill_frames(domains: Sequence[Domain], world: World, split: Split, fills: int, seed: int) -> list[Filled]:
-    """Every frame of a split filled up to `fills` times; one without slots says the same each time and stands once."""
+def chinese_frames(domains: Sequence[Domain]) -> Iterator[Frame]:
+    """Every Chinese request; they stand in the test alone."""
+    for domain in domains:
+        for tool in domain.tools:
+            for j, saying in enumerate(tool.requests.zh):
+                yield Frame(f"{domain.domain}.{tool.name}.zh.test{j}", domain, tool, saying, "call", "test")
+
+
+def fill_frames(found_frames: Iterable[Frame], world: World, fills: int, seed: int) -> list[Filled]:
+    """Every frame filled up to `fills` times; one without slots says the same each time and stands once."""
     found = []
-    for frame in frames(domains, split):
+    for frame in found_frames:
         source = random.Random(f"{seed}/{frame.id}")
         told: set[tuple[str, ...]] = set()
         for k in range(fills):
