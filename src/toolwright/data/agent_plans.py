@@ -104,6 +104,7 @@ class Outcome:
     answers: dict[str, JSON]
     changes: JSON
     answer: JSON
+    new: set[str]  # ids that the world gave
 
 
 def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str], domains: Sequence[str]) -> Outcome | None:
@@ -121,7 +122,8 @@ def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str], dom
         except UnresolvedError:
             return None
         after = world.state(domains)
-        return Outcome(answers, changes(before, after), _with_new(found, _new_ids(before, after)))
+        new = _new_ids(before, after)
+        return Outcome(answers, changes(before, after), _with_new(found, new), new)
 
 
 def changes(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]]) -> JSON:
@@ -187,6 +189,23 @@ def reaches(state: Any, wanted: Any) -> bool:
             del left[match]
         return True
     return bool(state == wanted)
+
+
+def succeeds(world: World, plan: PlanExample, steps: Sequence[Step]) -> bool:
+    """Whether these steps reach the plan's goal state and come to know its answer; equally good plans do."""
+    outcome = run_plan(world, steps, {}, (plan.world or {})["domains"])
+    if outcome is None or not reaches(outcome.changes, plan.goal_state or {}):
+        return False
+    known = _with_new(list(outcome.answers.values()), outcome.new)
+    return all(_holds(known, value) for value in (plan.answer or {}).values())
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    """Whether a value is, or somewhere within has, the one wanted."""
+    if value == wanted:
+        return True
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(item, wanted) for item in items)
 
 
 def without(steps: Sequence[Step], name: str) -> list[Step]:

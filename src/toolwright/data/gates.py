@@ -17,11 +17,12 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from toolwright.data.agent_plans import succeeds, without
 from toolwright.data.build import SPLITS, Dataset
 from toolwright.data.checks import masked, read_split
 from toolwright.data.frames import Frame, frames
 from toolwright.selection.keyword import KeywordSelector
-from toolwright.types import SelectionExample, TimingExample, ToolCall
+from toolwright.types import PlanExample, SelectionExample, TimingExample, ToolCall
 from toolwright.world.engine import World
 from toolwright.world.spec import Domain
 
@@ -178,11 +179,46 @@ def gold_by_place(domains: Sequence[Domain], data: Dataset) -> Gate:
     return Gate("gold among ten candidates by place or length", best, most=0.15)
 
 
+def plans_reach(domains: Sequence[Domain], data: Dataset) -> Gate:
+    """Share of gold plans that run and change what their goal wants changed."""
+    world = World(domains, data.seed)
+    plans = [plan for split in SPLITS for plan in data.planning(split)]
+    offenders = tuple(plan.id for plan in plans if not succeeds(world, plan, plan.steps))
+    return Gate("gold plans that reach the goal state", 1 - len(offenders) / len(plans), least=1.0, offenders=offenders)
+
+
+def plans_minimal(domains: Sequence[Domain], data: Dataset) -> Gate:
+    """Share of gold plans of which every step is needed."""
+    world = World(domains, data.seed)
+    plans = [plan for split in SPLITS for plan in data.planning(split)]
+    offenders = [f"{plan.id}: {step.id}" for plan in plans for step in plan.steps if succeeds(world, plan, without(plan.steps, step.id))]
+    return Gate("gold plans without a step too many", 1 - len({one.split(":")[0] for one in offenders}) / len(plans), least=1.0, offenders=tuple(offenders))
+
+
+def nearest_goal(domains: Sequence[Domain], data: Dataset) -> Gate:
+    """Test goals whose tools, in order, are those of the most similar training goal: more than copying its plan could ever reach."""
+    train, test = data.planning("train"), data.planning("test")
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2)).fit([plan.goal for plan in train])
+    known, asked = (vectorizer.transform([plan.goal for plan in part]) for part in (train, test))
+    right = [_sequence(train[j]) == _sequence(plan) for plan, j in zip(test, _nearest(asked, known), strict=True)]
+    return Gate("planning by the nearest training goal", float(np.mean(right)), most=0.15)
+
+
+def known_sequences(domains: Sequence[Domain], data: Dataset) -> Gate:
+    """Test plans whose tools, in order, are those of some training plan."""
+    seen = {_sequence(plan) for plan in data.planning("train")}
+    return Gate("tool sequences of test plans that train has", float(np.mean([_sequence(plan) in seen for plan in data.planning("test")])), most=0.20)
+
+
 GATES: tuple[Callable[[Sequence[Domain], Dataset], Gate], ...] = (
     shared_frames,
     near_duplicates,
     distinct_texts,
     calls_run,
+    plans_reach,
+    plans_minimal,
+    nearest_goal,
+    known_sequences,
     random_top_5,
     keyword_top_1,
     nearest_request,
@@ -196,6 +232,10 @@ GATES: tuple[Callable[[Sequence[Domain], Dataset], Gate], ...] = (
 
 def _all_frames(domains: Sequence[Domain]) -> list[Frame]:
     return [frame for split in SPLITS for frame in frames(domains, split)]
+
+
+def _sequence(plan: PlanExample) -> tuple[str, ...]:
+    return tuple(step.tool for step in plan.steps)
 
 
 def _text(example: TimingExample) -> str:
