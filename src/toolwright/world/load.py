@@ -93,6 +93,9 @@ def _goal_problems(domain: Domain, database: sqlite3.Connection) -> Iterable[tup
     for split in ("train", "dev", "test"):
         for i, goal in enumerate(getattr(domain.goals, split)):
             here: Where = ("goals", split, i)
+            for name, step in goal.steps.items():
+                if split != "test" and step.tool in domain.by_name and domain.by_name[step.tool].unseen:
+                    yield (*here, "steps", name), f"uses the unseen tool {step.tool!r}; under {split} a goal may not"
             try:
                 slots = set(columns_of(database, goal.example, {}))
             except sqlite3.Error as error:
