@@ -16,6 +16,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+SIZES = {split: {"selection": 400, "timing": 200, "calls": 200, "planning": 20} for split in ("train", "dev", "test")}
+
+
 @pytest.fixture(scope="session")
 def domains() -> list[Domain]:
     """One foundation domain and the two that are tested on."""
@@ -34,6 +37,7 @@ def data(domains: list[Domain], tmp_path_factory: pytest.TempPathFactory) -> Dat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toolwright.data.build.DIALOGUES", {"train": 60, "dev": 12})
         patch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
+        patch.setattr("toolwright.data.build.SIZES", SIZES)
         build_data(domains, folder)
     return open_data(folder)
 

@@ -8,12 +8,18 @@ import sys
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from toolwright.data.agent_benchmark import CALL_TOOLS, CANDIDATES, Offers, frames
-from toolwright.data.agent_sft import MOST_RIGHT, build_dialogues
+from conftest import SIZES
+from toolwright.data.agent_benchmark import CALL_TOOLS, MOST_GOLD
+from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
+from toolwright.data.dialogues import MOST_RIGHT, misread
 from toolwright.data.fill import fill_request, say, stands_in
+from toolwright.data.frames import frames
+from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
 from toolwright.world.engine import World
@@ -31,6 +37,7 @@ def test_the_domains_hold_their_gates():
 def test_the_same_seed_gives_the_same_bytes(domains, data, tmp_path, monkeypatch):
     monkeypatch.setattr("toolwright.data.build.DIALOGUES", {"train": 60, "dev": 12})
     monkeypatch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
+    monkeypatch.setattr("toolwright.data.build.SIZES", SIZES)
     assert build_data(domains, tmp_path / "again")["sha256"] == data.sha256
     assert build_data(domains, tmp_path / "other", seed=1)["sha256"] != data.sha256
 
@@ -38,7 +45,7 @@ def test_the_same_seed_gives_the_same_bytes(domains, data, tmp_path, monkeypatch
 def test_sentences_do_not_depend_on_the_hash_seed():
     code = (
         "import random\nfrom toolwright.world.load import DOMAINS, load_domain\nfrom toolwright.world.engine import World\n"
-        "from toolwright.data.agent_benchmark import concrete, frames\n"
+        "from toolwright.data.frames import concrete, frames\n"
         "domain = load_domain(DOMAINS / 'fitness.yaml')\nworld = World([domain])\n"
         "print([concrete(frame, world, random.Random(frame.id)).turns for frame in frames([domain], 'train')])"
     )
@@ -103,21 +110,26 @@ def test_unseen_tools_and_foundation_domains_stay_apart(domains, data):
 @pytest.mark.parametrize("split", SPLITS)
 def test_gold_calls_are_valid_and_run(domains, data, split):
     world = World(domains)
-    for i, example in enumerate(data.calls(split)):
-        call = ToolCall(id=str(i), name=example.calls[0].name, arguments={name: accepted[0] for name, accepted in example.calls[0].arguments.items()})
-        assert check_arguments(world.tools[call.name].parameters, call.arguments) == []
-        assert world.preview(call).error is None, example.id
+    for example in data.calls(split):
         text = " ".join(message.content for message in example.messages)
-        assert all(stands_in(call.arguments[name], text) for name in example.calls[0].copied)
+        for i, expected in enumerate(example.calls):
+            call = ToolCall(id=str(i), name=expected.name, arguments={name: accepted[0] for name, accepted in expected.arguments.items()})
+            assert check_arguments(world.tools[call.name].parameters, call.arguments) == []
+            assert world.preview(call).error is None, example.id
+            assert all(stands_in(call.arguments[name], text) for name in expected.copied)
 
 
 def test_candidates_hold_the_gold_and_its_place_says_nothing(data):
     places = Counter()
     for example in data.selection("train"):
         assert len(set(example.candidates)) == CANDIDATES
-        places[example.candidates.index(example.tools[0])] += 1
+        assert set(example.tools) <= set(example.candidates)
+        assert len(example.tools) <= MOST_GOLD
+        if len(example.tools) == 1:
+            places[example.candidates.index(example.tools[0])] += 1
     assert max(places.values()) / sum(places.values()) <= 0.15
-    assert all(len(set(example.tools)) == CALL_TOOLS and example.calls[0].name in example.tools for example in data.calls("train"))
+    assert all(len(set(example.tools)) == CALL_TOOLS + len(example.calls) - 1 for example in data.calls("train"))
+    assert all(call.name in example.tools for example in data.calls("train") for call in example.calls)
 
 
 def test_timing_is_balanced(data):
@@ -137,11 +149,39 @@ def test_dialogues_hold_together(data):
                 open_calls[call.id] = call
             if message.role == "tool":
                 call = open_calls.pop(message.tool_call_id)
-                assert check_arguments(data.tools[call.name].returns, json.loads(message.content)) == []
+                answer = json.loads(message.content)
+                assert "error" in answer or check_arguments(data.tools[call.name].returns, answer) == []
         assert not open_calls
         assert dialogue.messages[-1].role == "assistant"
-        assert not any("{" in message.content for message in dialogue.messages if message.role == "user" and "{" in message.content and "}" in message.content)
-    assert {dialogue.task for dialogue in data.dialogues("train")} == {"call", "clarify", "talk", "timing"}
+        assert not any("{" in message.content for message in dialogue.messages if message.role == "user")
+    assert {dialogue.task for dialogue in data.dialogues("train")} == set(MIX)
+
+
+def test_selection_asks_for_one_tool_several_or_none(data):
+    sizes = Counter(min(len(example.tools), 2) for split in SPLITS for example in data.selection(split))
+    assert set(sizes) == {0, 1, 2}
+    assert any("zh" in example.tags for example in data.selection("test"))
+    assert not any("zh" in example.tags for split in ("train", "dev") for example in data.selection(split))
+
+
+def test_a_corrected_dialogue_holds_the_refusal_and_what_was_meant(data):
+    corrected = [dialogue for dialogue in data.dialogues("train") if dialogue.task == "correct"]
+    assert corrected
+    for dialogue in corrected:
+        wrong, right = (message.tool_calls[0] for message in dialogue.messages if message.tool_calls)
+        assert wrong.name == right.name
+        assert wrong.arguments != right.arguments
+        answers = [json.loads(message.content) for message in dialogue.messages if message.role == "tool"]
+        assert answers[0]["error"]["type"] == "not_found"
+        assert "error" not in answers[1]
+
+
+@given(st.from_regex(r"[A-Z]{1,3}-[0-9]{3,6}", fullmatch=True), st.integers())
+def test_a_misread_id_is_another_of_the_same_shape(value, seed):
+    wrong = misread(value, random.Random(seed))
+    assert wrong != value
+    assert len(wrong) == len(value)
+    assert sorted(wrong) == sorted(value) or len(set(value.split("-")[1])) == 1
 
 
 def test_a_request_is_filled_from_the_world(world, domains):
@@ -173,4 +213,4 @@ def test_values_in_other_words():
 def test_too_few_tools_are_wrong_input(domains):
     world = World(domains[:1])
     with pytest.raises(InputError, match="40 candidates wanted"):
-        Offers(world).offer("helpdesk", [], "hello", 40, random.Random(0))
+        Offers(world).offer("helpdesk", [], "hello", random.Random(0), 40)
