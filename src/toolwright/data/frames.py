@@ -52,8 +52,9 @@ class Filled:
 
     @property
     def text(self) -> str:
-        """What the user says, all turns."""
-        return " ".join(self.said.turns[::2])
+        """What the user says, all turns, each a sentence."""
+        *before, last = self.said.turns[::2]
+        return " ".join([*(turn if turn[-1] in ".?!" else f"{turn}." for turn in before), last])
 
     @property
     def messages(self) -> tuple[Message, ...]:
