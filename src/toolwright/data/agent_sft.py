@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from toolwright.data.agent_benchmark import CANDIDATES, Frame, Offers, concrete, conversation, frames
@@ -21,6 +21,7 @@ from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
 
 # Share of each task, in dialogues.
 MIX = {"call": 0.45, "clarify": 0.10, "talk": 0.15, "timing": 0.30}
+FOUNDATION_SHARE = 0.5  # of the training dialogues are about foundation domains: more tools and more ways to put things than the tested ones have
 REFUSAL = "Sorry, none of my tools can do that."
 ACKNOWLEDGEMENT = "All right."
 MORE_REQUESTS = (0, 1, 2, 2, 3)  # of a `call` dialogue, after the first; one is drawn
@@ -32,30 +33,39 @@ MOST_RIGHT = CANDIDATES // 2  # tools that one of them is about; the other half 
 class Stage:
     """What a dialogue is made with."""
 
-    domains: Sequence[Domain]
     world: World
     offers: Offers
     by_label: dict[str, list[Frame]]
-    seed: int
 
 
 def build_dialogues(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> list[Dialogue]:
     """`count` dialogues of one split, tasks mixed as `MIX` says, the same for the same seed."""
-    by_label: dict[str, list[Frame]] = {label: [] for label in TIMING_LABELS}
-    for frame in frames(domains, split):
-        by_label[frame.label].append(frame)
-    for label, found in by_label.items():
-        random.Random(f"{seed}/{split}/{label}").shuffle(found)
-    stage = Stage(domains, world, Offers(world), by_label, seed)
+    offers = Offers(world)
+    stages = [Stage(world, offers, _by_label(frames(domains, split), f"{seed}/{split}"))]
+    foundation = [domain for domain in world.domains if domain.part == "foundation"]
+    if split == "train" and foundation:
+        told = [frame for part in ("train", "dev", "test") for frame in frames(foundation, part)]  # nothing of them is tested on
+        stages.append(Stage(world, offers, _by_label(told, f"{seed}/foundation")))
     makers: dict[str, Callable[[Stage, int, random.Random], Dialogue]] = {"call": _call, "clarify": _clarify, "talk": _talk, "timing": _timing}
     dialogues = []
     for task, share in MIX.items():
         for i in range(round(share * count)):
             source = random.Random(f"{seed}/{split}/{task}/{i}")
+            stage = stages[-1] if source.random() < FOUNDATION_SHARE else stages[0]
             made = makers[task](stage, i, source)
             dialogues.append(made.model_copy(update={"id": f"{split}.{task}.{i}", "split": split, "task": task}))
     random.Random(f"{seed}/{split}").shuffle(dialogues)
     return dialogues
+
+
+def _by_label(found: Iterable[Frame], seed: str) -> dict[str, list[Frame]]:
+    """Frames by what they ask of an assistant, shuffled."""
+    by_label: dict[str, list[Frame]] = {label: [] for label in TIMING_LABELS}
+    for frame in found:
+        by_label[frame.label].append(frame)
+    for label, members in by_label.items():
+        random.Random(f"{seed}/{label}").shuffle(members)
+    return by_label
 
 
 def _call(stage: Stage, i: int, source: random.Random) -> Dialogue:
