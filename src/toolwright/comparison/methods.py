@@ -52,5 +52,5 @@ PROFILES: dict[str, Profile] = {
 # Settings of training beyond the profile's: the mission's for models of 0.5B and more, and what a small grid on dev found for `nano`.
 TRAINING: dict[str, dict[str, Any]] = {
     "mission": {},
-    "nano": {"learning_rate": 2e-3, "lora_rank": 16, "lora_alpha": 32, "gradient_checkpointing": False},
+    "nano": {"learning_rate": 2e-3, "lora_rank": 32, "lora_alpha": 64, "gradient_checkpointing": False},
 }
