@@ -58,7 +58,7 @@ class Dataset:
 def build_data(domains: Sequence[Domain], out: Path, seed: int = 0) -> JSON:
     """Write all files under `out` and return the manifest.
 
-    Foundation domains lend tools to the catalogue and stand in no benchmark: what is trained and tested comes from the other domains.
+    Foundation domains lend tools to the catalogue and half of the training dialogues, and stand in no benchmark: what is tested comes from the other domains.
     """
     world = World(domains, seed)
     spoken = [domain for domain in domains if domain.part != "foundation"]
