@@ -78,6 +78,8 @@ def test_many_decisions_in_a_row_leave_room_for_distractors(domains):
     decisions = [sum(message.content in TIMING_LABELS for message in one.messages) for one in dialogues]
     assert max(decisions) > MOST_RIGHT + 1  # so many of them that each could be about another tool
     assert all(len(set(one.tools)) == CANDIDATES and one.messages[-1].content in TIMING_LABELS for one in dialogues)
+    late = Counter(one.messages[-1].content for one, count in zip(dialogues, decisions, strict=True) if count > MOST_RIGHT)
+    assert min(late[label] for label in TIMING_LABELS) / late.total() > 0.15  # nor does its place tell what a decision is
 
 
 def test_a_sentence_in_two_splits_is_an_offender(domains):
