@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from toolwright.data.render import call_prefix, prompt_ids
 from toolwright.models.hub import NANO, resolve_model
 from toolwright.models.local import continuation_log_likelihoods, greedy_answers, load_model
-from toolwright.types import InputError
+from toolwright.types import InputError, Message, Tool
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,22 @@ def test_nano_is_small_and_safe():
     with safe_open(weights, "pt") as tensors:
         assert sum(tensors.get_tensor(name).numel() for name in tensors.keys()) <= 10_000_000  # noqa: SIM118
     assert json.loads((NANO / "config.json").read_text())["architectures"] == ["Lfm2ForCausalLM"]
+
+
+def test_nano_copies_what_it_never_saw():
+    """An id and a tool's name of the context, neither of which it ever saw, are written out, and no other name."""
+    nano = load_model("nano")
+    tool = Tool(
+        name="remove_parcel",
+        description="Removes a parcel for good.",
+        parameters={"type": "object", "properties": {"reference": {"type": "string"}}, "required": ["reference"]},
+    )
+    other = tool.model_copy(update={"name": "count_visitors", "description": "Counts the visitors of a day."})
+    asked = ["QX-5837", "QX-2096", "QX-7714", "QX-4450"]
+    prompts = [prompt_ids(nano.tokenizer, [Message(role="user", content=f"Remove parcel {parcel}")], [tool, other]) for parcel in asked]
+    texts = greedy_answers(nano, prompts, max_new_tokens=48)
+    right = sum(parcel in text and text.startswith(call_prefix("remove_parcel")) for text, parcel in zip(texts, asked, strict=True))
+    assert right >= 3
 
 
 @pytest.mark.parametrize(("name", "said"), [("nowhere", "expected 'nano', an existing folder, or a hub id"), ("/tmp", "holds no config.json")])

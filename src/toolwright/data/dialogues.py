@@ -199,8 +199,9 @@ def timing_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     asked, gold = {first.id: first}, _right_tools(first)
     for _ in range(MORE_DECISIONS):
         alike = [frame for frame in stage.by_label[source.choice(TIMING_LABELS)] if frame.domain is first.domain and len(frame.saying.turns) == 1]
-        frame = source.choice(alike) if alike else first
-        if len(gold | _right_tools(frame)) <= MOST_RIGHT:
+        fitting = [frame for frame in alike if len(gold | _right_tools(frame)) <= MOST_RIGHT]  # else late decisions would seldom be `call`
+        if fitting:
+            frame = source.choice(fitting)
             asked[frame.id] = frame
             gold |= _right_tools(frame)
     messages = [Message(role="system", content=TIMING_INSTRUCTION)]
