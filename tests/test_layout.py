@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "evaluation": GROUND | BEFORE_EVALUATION,
     "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset"},
     "report": {"types"},
+    "serve": GROUND | BEFORE_EVALUATION | {"__init__"},
 }
 
 

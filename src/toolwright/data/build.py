@@ -71,7 +71,7 @@ class Dataset:
 def build_data(domains: Sequence[Domain], out: Path, seed: int = 0, progress: Callable[[Sequence[Split]], Iterable[Split]] = iter) -> JSON:
     """Write all files under `out` and return the manifest; `progress` goes through the splits.
 
-    Foundation domains lend tools to the catalogue and a fifth of the training dialogues, and stand in no benchmark: what is tested comes from the other domains.
+    Foundation domains lend tools to the catalogue and a fifth of the training dialogues, and stand in no benchmark: others are tested on.
     """
     world = World(domains, seed)
     spoken = [domain for domain in domains if domain.part != "foundation"]

@@ -1,0 +1,1 @@
+"""Serving Toolwright's parts to other programs."""
