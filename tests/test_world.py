@@ -189,3 +189,18 @@ def test_the_example_domain_is_good_and_duplicates_are_not(tmp_path):
     assert World([load_domain(tmp_path / "a.yaml")]).call(ToolCall(id="c", name="get_item", arguments={"item_id": "I"})).error == "not_found"
     with pytest.raises(InputError, match="entity 'shop_item' of domain 'kiosk' is declared by 'shop' too"):
         load_domains([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+
+
+def test_draw_sees_what_calls_changed_and_forgets_it_after_a_trial(world):
+    query = "SELECT booking_id FROM hotel_booking WHERE status = 'cancelled'"
+    assert {world.draw(query, random.Random(i))["booking_id"] for i in range(20)} <= {row["booking_id"] for row in world.rows(query)}
+    free = world.rows("SELECT booking_id FROM hotel_booking WHERE status = 'confirmed' LIMIT 2")
+    one = f"SELECT status FROM hotel_booking WHERE booking_id = '{free[0]['booking_id']}'"
+    assert world.draw(one, random.Random(0)) == {"status": "confirmed"}
+    with world.trial():
+        world.call(ToolCall(id="1", name="cancel_booking", arguments={"booking_id": free[0]["booking_id"]}))
+        assert world.draw(one, random.Random(0)) == {"status": "cancelled"}
+    assert world.draw(one, random.Random(0)) == {"status": "confirmed"}
+    world.call(ToolCall(id="2", name="cancel_booking", arguments={"booking_id": free[0]["booking_id"]}))
+    assert world.draw(one, random.Random(0)) == {"status": "cancelled"}
+    assert world.draw("SELECT 1 WHERE 0", random.Random(0)) is None

@@ -343,7 +343,7 @@ def build_plans(domains: Sequence[Domain], world: World, split: Split, count: in
 
 
 def _row(world: World, query: str, source: random.Random) -> JSON:
-    rows = world.rows(query)
-    if not rows:
+    row = world.draw(query, source)
+    if row is None:
         raise ValueError(f"a goal's example query gives no row: {query}")
-    return source.choice(rows)
+    return row

@@ -101,10 +101,12 @@ def fill_text(domain: Domain, tool: ToolSpec | None, saying: Saying, world: Worl
 
 def slot_values(domain: Domain, tool: ToolSpec, saying: Saying, world: World, source: random.Random) -> tuple[JSON, dict[str, str]]:
     """Values for every slot and argument of a saying, and how each is said in a text."""
-    rows = world.rows(tool.example) if tool.example else []
-    if tool.example and not rows:
-        raise UnfillableError(f"{tool.name}: its example query gives no row")
-    values: JSON = dict(source.choice(rows)) if rows else {}
+    values: JSON = {}
+    if tool.example:
+        row = world.draw(tool.example, source)
+        if row is None:
+            raise UnfillableError(f"{tool.name}: its example query gives no row")
+        values = row
     for name in tool.parameters:
         if name in saying.with_:
             values[name] = saying.with_[name]

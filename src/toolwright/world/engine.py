@@ -61,6 +61,7 @@ class World:
         self._ids: random.Random = random.Random(seed)
         self._database = connect(str(path) if path else ":memory:")
         self._drew_id = False
+        self._kept: dict[str, tuple[list[str], list[tuple[Any, ...]]]] | None = {}  # what queries gave; None while a trial has changed rows
         self._database.create_function("new_id", 1, self._new_id)
         self._open(path)
 
@@ -90,6 +91,17 @@ class World:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def draw(self, query: str, source: random.Random) -> JSON | None:
+        """A row that a SELECT gives, drawn at random; None when it gives none. What a query gives is kept while nothing changes."""
+        found = self._kept.get(query) if self._kept is not None else None
+        if found is None:
+            cursor = self._database.execute(query)
+            found = [column[0] for column in cursor.description], cursor.fetchall()
+            if self._kept is not None:
+                self._kept[query] = found
+        names, rows = found
+        return dict(zip(names, source.choice(rows), strict=True)) if rows else None
+
     def fingerprint(self) -> int:
         """A number that is the same for worlds in the same state, whatever calls led there."""
         tables = sorted(name for domain in self.domains for name in domain.entities)
@@ -105,10 +117,12 @@ class World:
     def trial(self) -> Iterator[None]:
         """Whatever is called within is undone at the end."""
         self._database.execute("BEGIN IMMEDIATE")
+        kept = self._kept
         try:
             yield
         finally:
             self._database.execute("ROLLBACK")
+            self._kept = kept
 
     def call(self, call: ToolCall) -> CallResult:
         """Run one call. Raises `InputError` for a call without an id or of an unknown tool."""
@@ -135,6 +149,8 @@ class World:
                     record = [call.id, call.name, arguments, json.dumps(seen)]
                     self._database.execute("INSERT INTO world_calls VALUES (?, ?, ?, ?)", record)
                 self._database.execute(commit if keep else rollback)
+                if keep:
+                    self._kept = None if self._database.in_transaction else {}
                 return CallResult(call.id, seen)
             except _Refused as refused:
                 self._database.execute(rollback)
