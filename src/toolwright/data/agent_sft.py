@@ -20,7 +20,7 @@ from toolwright.world.engine import World
 from toolwright.world.spec import SLOT, Domain, Saying, ToolSpec
 
 # Share of each task, in dialogues.
-MIX = {"call": 0.45, "clarify": 0.10, "talk": 0.15, "timing": 0.30}
+MIX = {"call": 0.50, "clarify": 0.10, "talk": 0.10, "timing": 0.30}
 FOUNDATION_SHARE = 0.5  # of the training dialogues are about foundation domains: more tools and more ways to put things than the tested ones have
 REFUSAL = "Sorry, none of my tools can do that."
 ACKNOWLEDGEMENT = "All right."
