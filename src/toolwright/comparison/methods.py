@@ -46,7 +46,7 @@ class Profile:
 
 PROFILES: dict[str, Profile] = {
     "quick": Profile(pool=400, keep=100, steps=60, rows_per_step=4, max_length=2048, checkpoint_steps=10, test_items=200, seeds=(0,)),
-    "full": Profile(pool=4000, keep=1000, steps=600, rows_per_step=8, max_length=2048, checkpoint_steps=50, test_items=500, seeds=(0, 1, 2)),
+    "full": Profile(pool=4000, keep=1000, steps=1000, rows_per_step=8, max_length=2048, checkpoint_steps=50, test_items=500, seeds=(0, 1, 2)),
 }
 
 # Settings of training beyond the profile's: the mission's for models of 0.5B and more, and for `nano` those of the trials on dev in LOG.md.

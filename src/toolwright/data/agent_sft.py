@@ -17,7 +17,7 @@ from toolwright.world.engine import World
 from toolwright.world.spec import Domain
 
 # Share of each task, in dialogues.
-MIX = {"call": 0.32, "parallel": 0.06, "plan": 0.15, "clarify": 0.10, "correct": 0.05, "talk": 0.12, "timing": 0.20}
+MIX = {"call": 0.32, "parallel": 0.06, "plan": 0.15, "clarify": 0.10, "correct": 0.05, "talk": 0.09, "timing": 0.23}
 FOUNDATION_SHARE = 0.2  # of the training dialogues are about foundation domains: all their sentences can be told, since nothing of them is tested
 
 
