@@ -1,5 +1,5 @@
 # Everything starts here: each target installs what it needs into .venv first.
-.PHONY: setup demo test check bench lock
+.PHONY: setup demo test data-check check bench lock
 
 PYTHON ?= python3
 
@@ -11,6 +11,9 @@ demo: setup
 
 test: setup
 	.venv/bin/python -m pytest --cov --cov-report=term
+
+data-check: setup
+	.venv/bin/toolwright data check
 
 check: setup
 	.venv/bin/ruff check .
