@@ -56,7 +56,8 @@ class Draft:
             self.answer[asked[name]] = renamed(filled(value, values), names)
         self.replies.append(SLOT.sub(lambda match: f"{{{asked[match[1]]}}}" if match[1] in asked else plain(values[match[1]]), goal.reply or DONE))
         for name, told in goal.tells.items():
-            self.tells[f"{name}{len(self.sentences)}"] = told.model_copy(update={"value": renamed(filled(told.value, values), names)})
+            said = tuple(spoken(text, values) for text in told.said)
+            self.tells[f"{name}{len(self.sentences)}"] = Told(value=renamed(filled(told.value, values), names), meaning=told.meaning, said=said)
 
     def add_sequel(self, sequel: Sequel, say: Sequence[str], values: JSON, source: random.Random) -> bool:
         """Let the sequel follow what the plan tells; False when it does not tell enough."""

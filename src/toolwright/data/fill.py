@@ -83,12 +83,15 @@ def report(tool: ToolSpec, request: Request) -> str:
     return render(tool.reply, {slot: values.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
 
 
-def known_meanings(request: Request, world: World) -> dict[str | None, Any]:
-    """What a call was about, by meaning: its arguments, and the values of its answer."""
+def known_meanings(request: Request, world: World) -> dict[str, Any]:
+    """What a call was about, by meaning: its arguments, and the values of its answer. Two values of one meaning leave open which is meant."""
     meanings = world.tools[request.call.name].extras["meanings"]
-    found = {meanings["returns"].get(name): value for name, value in request.result.content.items()}
-    found |= {meanings["parameters"].get(name): value for name, value in request.call.arguments.items()}
-    return {meaning: value for meaning, value in found.items() if meaning}
+    found: dict[str, list[Any]] = {}
+    for part, given in (("parameters", request.call.arguments), ("returns", request.result.content)):
+        for name, value in given.items():
+            if (meaning := meanings[part].get(name)) and value not in found.setdefault(meaning, []):
+                found[meaning].append(value)
+    return {meaning: values[0] for meaning, values in found.items() if len(values) == 1}
 
 
 def fill_text(domain: Domain, tool: ToolSpec | None, saying: Saying, world: World, source: random.Random) -> Said:
