@@ -53,6 +53,8 @@ def test_changes_are_rows_by_what_happened_to_them():
     found = changes(before, after)
     assert found == {"t": {"inserted": [{"id": "<new>", "a": "<new>"}], "updated": {"1": {"a": 5}}, "deleted": ["2"]}}
     assert changes(before, before) == {}
+    told = {"t": {"N-9": {"id": "N-9", "text": "see N-9, not N-91 or AN-9"}}}
+    assert changes({"t": {}}, told) == {"t": {"inserted": [{"id": "<new>", "text": "see <new>, not N-91 or AN-9"}]}}
 
 
 def test_free_texts_must_hold_their_values():
@@ -93,6 +95,16 @@ def test_plans_run_reach_their_goal_and_need_every_step(plans, world):
         for step in plan.steps:
             assert not succeeds(world, plan, without(plan.steps, step.id)), (plan.id, step.id)
     assert world.fingerprint() == before  # everything was undone
+
+
+def test_the_names_of_steps_do_not_matter(plans, world):
+    """A new id comes from the call's id, and that from the step's name: what a plan reaches must not hang on it."""
+    for plan in plans:
+        names = {step.id: f"other_{step.id}" for step in plan.steps}
+        steps = [
+            Step(id=names[s.id], tool=s.tool, arguments=renamed(s.arguments, names), depends_on=tuple(names[one] for one in s.depends_on)) for s in plan.steps
+        ]
+        assert succeeds(world, plan, steps)
 
 
 def test_plans_are_the_same_twice_and_other_with_another_seed(domains, world, plans):

@@ -8,6 +8,7 @@ one split only, so that the plans of test are not those of train with other valu
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ TURNS = 4  # attempts for each example wanted, at most
 MOST_STEPS = 10
 ANOTHER_GOAL = 0.25  # share of examples with a second goal
 ENOUGH = 0.35  # chance to stop before each further sequel
+ID = re.compile(r"[A-Za-z]+-\w*\d+")
 NEW = "<new>"  # stands for an id that the world gave
 DONE = "That is done."
 JOINTS = ("", "Then ", "After that, ", "And ", "Also, ", "Once that is done, ")
@@ -151,12 +153,17 @@ def _new_ids(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mappi
 
 
 def _with_new(value: Any, new: set[str]) -> Any:
-    """The value with ids that the world gave exchanged for `<new>`, since another run gives others."""
+    """The value with ids that the world gave exchanged for `<new>`, also within texts: with other call ids the world gives others."""
     if isinstance(value, dict):
         return {name: _with_new(item, new) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_new(item, new) for item in value]
-    return NEW if isinstance(value, str) and value in new else value
+    if not isinstance(value, str):
+        return value
+    if value in new:
+        return NEW
+    within = [key for key in new if key in value and ID.fullmatch(key)]
+    return re.sub("|".join(rf"(?<![\w-]){re.escape(key)}(?![\w-])" for key in within), NEW, value) if within else value
 
 
 def loosened(state: JSON, free: Mapping[str, Sequence[str]]) -> JSON:
@@ -312,7 +319,9 @@ class Plans:
         if outcome is None or not is_minimal(self.world, steps, draft.answer, outcome, used):
             return None
         free = {
-            resolve(step.arguments[argument], outcome.answers): [str(value) for value in resolve(list(holds), outcome.answers)]
+            _with_new(resolve(step.arguments[argument], outcome.answers), outcome.new): [
+                str(_with_new(value, outcome.new)) for value in resolve(list(holds), outcome.answers)
+            ]
             for step in draft.steps.values()
             for argument, holds in step.free.items()
         }
