@@ -228,6 +228,15 @@ def without(steps: Sequence[Step], name: str) -> list[Step]:
     return kept
 
 
+def relabelled(steps: Sequence[Step], prefix: str = "other_") -> list[Step]:
+    """The same plan, its steps called otherwise. Ids that the world gives come from calls' ids, so that these differ too."""
+    names = {step.id: f"{prefix}{step.id}" for step in steps}
+    return [
+        Step(id=names[step.id], tool=step.tool, arguments=renamed(step.arguments, names), depends_on=tuple(names[one] for one in step.depends_on))
+        for step in steps
+    ]
+
+
 def is_minimal(world: World, steps: Sequence[Step], answer: Mapping[str, str], outcome: Outcome, domains: Sequence[str]) -> bool:
     """Whether leaving out any step misses the state or the answer."""
     for step in steps:
