@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwright.data.agent_plans import Draft, Plans, branches, build_plans, changes, loosened, reaches, relabelled, run_plan, succeeds, without
+from toolwright.data.agent_plans import Draft, Plans, build_plans
 from toolwright.data.dialogues import levels
+from toolwright.data.goal_states import branches, changes, loosened, reaches, relabelled, run_plan, succeeds, without
 from toolwright.planning.references import Reference, UnresolvedError, references, renamed, resolve
 from toolwright.types import Step
 from toolwright.world.engine import World

@@ -17,10 +17,10 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from toolwright.data.agent_plans import relabelled, succeeds, without
 from toolwright.data.build import SPLITS, Dataset
 from toolwright.data.checks import masked, read_split
 from toolwright.data.frames import Frame, frames
+from toolwright.data.goal_states import relabelled, succeeds, without
 from toolwright.selection.keyword import KeywordSelector
 from toolwright.types import PlanExample, SelectionExample, TimingExample, ToolCall
 from toolwright.world.engine import World
