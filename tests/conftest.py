@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolwright.data.build import Dataset, build_data, open_data
+from toolwright.data.build import SPLITS, Dataset, Sizes, build_data, open_data
 from toolwright.world.engine import World
 from toolwright.world.load import DOMAINS, load_domain
 from toolwright.world.spec import Domain
@@ -16,7 +16,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-SIZES = {split: {"selection": 400, "timing": 200, "calls": 200, "planning": 20} for split in ("train", "dev", "test")}
+SMALL = Sizes(
+    fills={"train": 1, "dev": 1, "test": 1},
+    examples={split: {"selection": 400, "timing": 200, "calls": 200, "planning": 20} for split in SPLITS},
+    dialogues={"train": 60, "dev": 12},
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +38,7 @@ def world(domains: list[Domain]) -> World:
 def data(domains: list[Domain], tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The three domains' data, smaller than the real one."""
     folder = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toolwright.data.build.DIALOGUES", {"train": 60, "dev": 12})
-        patch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
-        patch.setattr("toolwright.data.build.SIZES", SIZES)
-        build_data(domains, folder)
+    build_data(domains, folder, sizes=SMALL)
     return open_data(folder)
 
 

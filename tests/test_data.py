@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import SIZES
+from conftest import SMALL
 from toolwright.data.agent_benchmark import CALL_TOOLS, MOST_GOLD
 from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
@@ -34,12 +34,9 @@ def test_the_domains_hold_their_gates():
     assert share_without_shared_words(domains) >= 1 / 3
 
 
-def test_the_same_seed_gives_the_same_bytes(domains, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("toolwright.data.build.DIALOGUES", {"train": 60, "dev": 12})
-    monkeypatch.setattr("toolwright.data.build.FILLS", {"train": 1, "dev": 1, "test": 1})
-    monkeypatch.setattr("toolwright.data.build.SIZES", SIZES)
-    assert build_data(domains, tmp_path / "again")["sha256"] == data.sha256
-    assert build_data(domains, tmp_path / "other", seed=1)["sha256"] != data.sha256
+def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(domains, data, tmp_path):
+    assert build_data(domains, tmp_path / "again", sizes=SMALL, workers=2)["sha256"] == data.sha256
+    assert build_data(domains, tmp_path / "other", seed=1, sizes=SMALL)["sha256"] != data.sha256
 
 
 def test_sentences_do_not_depend_on_the_hash_seed():

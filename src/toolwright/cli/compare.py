@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,7 @@ def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
     folder = data or output / "data"
     if data is None and not (folder / "manifest.json").is_file():
         typer.echo(f"building data from the world → {folder}", err=True)
-        build_data(load_domains(), folder)
+        build_data(load_domains(), folder, workers=os.cpu_count() or 1)
     return folder, open_data(folder).sha256
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +35,7 @@ def build(
     from toolwright.world.load import load_domains
 
     console = Console(stderr=True)
-    manifest = build_data(load_domains(), out, seed, lambda parts: track(parts, "building", console=console))
+    manifest = build_data(load_domains(), out, seed, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building", console=console))
     for name in manifest["files"]:
         lines = sum(1 for _ in (out / name).open(encoding="utf-8"))
         typer.echo(f"{lines:7,}  {out / name}", err=True)
@@ -84,7 +85,7 @@ def _gates_hold(data: Path | None) -> bool:
     domains = load_domains()
     with TemporaryDirectory() as folder:
         if data is None:
-            build_data(domains, Path(folder), 0, lambda parts: track(parts, "building", console=console))
+            build_data(domains, Path(folder), workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building", console=console))
         opened = open_data(data or Path(folder))
         found = [gate(domains, opened) for gate in track(GATES, "checking", console=console)]
     for gate in found:

@@ -6,10 +6,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolwright.data.agent_benchmark import Material, build_calls, build_selection, build_timing
 from toolwright.data.agent_plans import build_plans
@@ -33,13 +36,27 @@ from toolwright.world.engine import World
 from toolwright.world.spec import Domain
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-FILLS: dict[Split, int] = {"train": 4, "dev": 2, "test": 3}  # how often each sentence frame is filled from the world's rows
-SIZES: dict[Split, dict[str, int]] = {  # examples of each task, at most
-    "train": {"selection": 9600, "timing": 8000, "calls": 6000, "planning": 3000},
-    "dev": {"selection": 480, "timing": 400, "calls": 300, "planning": 200},
-    "test": {"selection": 2400, "timing": 2000, "calls": 1500, "planning": 1000},
-}
-DIALOGUES: dict[Split, int] = {"train": 4000, "dev": 500}
+Part = tuple[Literal["agent_benchmark", "agent_sft"], Split]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is built."""
+
+    fills: dict[Split, int]  # how often each sentence frame is filled from the world's rows
+    examples: dict[Split, dict[str, int]]  # of each task of agent_benchmark, at most
+    dialogues: dict[Split, int]  # of agent_sft
+
+
+FULL = Sizes(
+    fills={"train": 4, "dev": 2, "test": 3},
+    examples={
+        "train": {"selection": 9600, "timing": 8000, "calls": 6000, "planning": 3000},
+        "dev": {"selection": 480, "timing": 400, "calls": 300, "planning": 200},
+        "test": {"selection": 2400, "timing": 2000, "calls": 1500, "planning": 1000},
+    },
+    dialogues={"train": 4000, "dev": 500},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +85,41 @@ class Dataset:
         return read_records(self.directory / "agent_benchmark" / "calls" / f"{split}.jsonl", CallExample)
 
 
-def build_data(domains: Sequence[Domain], out: Path, seed: int = 0, progress: Callable[[Sequence[Split]], Iterable[Split]] = iter) -> JSON:
-    """Write all files under `out` and return the manifest; `progress` goes through the splits.
+def build_data(
+    domains: Sequence[Domain],
+    out: Path,
+    seed: int = 0,
+    *,
+    sizes: Sizes = FULL,
+    workers: int = 1,
+    progress: Callable[[Sequence[Part]], Iterable[Part]] = iter,
+) -> JSON:
+    """Write all files under `out` and return the manifest.
 
     Foundation domains lend tools to the catalogue and a fifth of the training dialogues, and stand in no benchmark: others are tested on.
+
+    Args:
+        domains: files of the world.
+        out: the folder.
+        seed: the same seed gives the same bytes, with any number of workers.
+        sizes: how much.
+        workers: processes that build side by side.
+        progress: goes through the parts.
     """
     world = World(domains, seed)
-    spoken = [domain for domain in domains if domain.part != "foundation"]
-    if not spoken:
+    if all(domain.part == "foundation" for domain in domains):
         raise InputError("every domain is a foundation domain; at least one other is needed to test on")
     write_catalog(out / "agent_tools.jsonl", world.tools.values())
-    for split in progress(SPLITS):
-        sizes = SIZES[split]
-        material = Material.gather(spoken, world, split, FILLS[split], seed)
-        plans = build_plans(spoken, world, split, sizes["planning"], seed)
-        made: dict[str, list[Any]] = {
-            "selection": build_selection(material, plans, sizes["selection"]),
-            "timing": build_timing(material, sizes["timing"]),
-            "calls": build_calls(material, sizes["calls"]),
-            "planning": plans,
-        }
-        for task, examples in made.items():
-            write_records(out / "agent_benchmark" / task / f"{split}.jsonl", examples)
-        if split in DIALOGUES:
-            write_records(out / "agent_sft" / f"{split}.jsonl", build_dialogues(spoken, world, split, DIALOGUES[split], seed))
+    parts: list[Part] = [("agent_benchmark", "train"), ("agent_sft", "train"), ("agent_benchmark", "test"), ("agent_benchmark", "dev"), ("agent_sft", "dev")]
+    build = partial(_build_part, domains, out, seed, sizes)
+    if workers == 1:
+        for part in progress(parts):
+            build(part, world)
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            running = {part: pool.submit(build, part) for part in parts}
+            for part in progress(parts):
+                running[part].result()
     files = {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.rglob("*.jsonl"))}
     manifest: JSON = {
         "seed": seed,
@@ -105,6 +133,27 @@ def build_data(domains: Sequence[Domain], out: Path, seed: int = 0, progress: Ca
 
     write_text(out / "DATASHEET.md", datasheet(open_data(out)))
     return manifest
+
+
+def _build_part(domains: Sequence[Domain], out: Path, seed: int, sizes: Sizes, part: Part, world: World | None = None) -> None:
+    """Write the files of one part. What is done in the world is undone, so that parts do not depend on one another."""
+    world = world or World(domains, seed)
+    spoken = [domain for domain in domains if domain.part != "foundation"]
+    kind, split = part
+    if kind == "agent_sft":
+        write_records(out / kind / f"{split}.jsonl", build_dialogues(spoken, world, split, sizes.dialogues[split], seed))
+        return
+    most = sizes.examples[split]
+    material = Material.gather(spoken, world, split, sizes.fills[split], seed)
+    plans = build_plans(spoken, world, split, most["planning"], seed)
+    made: dict[str, list[Any]] = {
+        "selection": build_selection(material, plans, most["selection"]),
+        "timing": build_timing(material, most["timing"]),
+        "calls": build_calls(material, most["calls"]),
+        "planning": plans,
+    }
+    for task, examples in made.items():
+        write_records(out / kind / task / f"{split}.jsonl", examples)
 
 
 def open_data(directory: Path) -> Dataset:

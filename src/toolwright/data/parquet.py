@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolwright.data.build import DIALOGUES, SPLITS, Dataset
+from toolwright.data.build import FULL, SPLITS, Dataset
 from toolwright.data.datasheet import datasheet
 from toolwright.data.stats import TASKS
 from toolwright.schema import write_tool
@@ -24,7 +24,7 @@ def write_parquet(data: Dataset, out: Path) -> None:
     configs = {"agent_tools": {"train": [write_tool(tool) for tool in data.tools.values()]}}
     for task in TASKS:
         configs[task] = {split: [example.model_dump(mode="json") for example in getattr(data, task)(split)] for split in SPLITS}
-    configs["agent_sft"] = {split: [dialogue.to_json() for dialogue in data.dialogues(split)] for split in DIALOGUES}
+    configs["agent_sft"] = {split: [dialogue.to_json() for dialogue in data.dialogues(split)] for split in FULL.dialogues}
     lines = ["---", "license: apache-2.0", "language: [en, zh]", "configs:"]
     for name, splits in configs.items():
         lines += [f"- config_name: {name}", "  data_files:"]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from toolwright.data.build import DIALOGUES, SIZES, SPLITS, Dataset
+from toolwright.data.build import FULL, SPLITS, Dataset
 
 TASKS = ("selection", "timing", "planning", "calls")
 
@@ -28,8 +28,8 @@ def counts(data: Dataset) -> list[Count]:
     for task in TASKS:
         for split in SPLITS:
             examples: list[Any] = getattr(data, task)(split)
-            found.append(Count(task, split, len(examples), SIZES[split][task], _groups(task, examples)))
-    for split, wanted in DIALOGUES.items():
+            found.append(Count(task, split, len(examples), FULL.examples[split][task], _groups(task, examples)))
+    for split, wanted in FULL.dialogues.items():
         dialogues = data.dialogues(split)
         found.append(Count("dialogues", split, len(dialogues), wanted, dict(Counter(one.task for one in dialogues))))
     return found
