@@ -64,7 +64,7 @@ class Draft:
         given: JSON = {}
         said: JSON = {}
         for want, meaning in sequel.wants.items():
-            fitting = [told for told in self.tells.values() if meaning in ("any", told.meaning) and told.value not in given.values()]
+            fitting = [told for told in self.tells.values() if takes(meaning, told.meaning) and told.value not in given.values()]
             if not fitting:
                 return False
             told = source.choice(fitting)
@@ -78,6 +78,11 @@ class Draft:
         if sequel.reply:
             self.replies.append(spoken(sequel.reply, {**values, **said}))
         return True
+
+
+def takes(wanted: str, meaning: str) -> bool:
+    """Whether a sequel that wants one meaning takes another; `any` takes all but e-mail addresses, which sentences tell as the persons behind them."""
+    return wanted == meaning or (wanted == "any" and meaning != "email")
 
 
 def spoken(text: str, values: JSON) -> str:
