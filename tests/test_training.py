@@ -1,12 +1,13 @@
 """Fine-tuning: the adapter moves, the audit refuses what cannot be learned, an interrupted run ends where an undisturbed one does."""
 
 import json
+from itertools import islice
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from toolwright.data.render import Rendered
+from toolwright.data.render import Rendered, render
 from toolwright.models.hub import NANO
 from toolwright.training.audit import audit
 from toolwright.training.sft import AgentSFTTrainer, SFTSettings
@@ -19,9 +20,21 @@ def settings(model, **changes):
 
 
 @pytest.fixture(scope="module")
-def dialogues(data):
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(NANO))
+
+
+@pytest.fixture(scope="module")
+def dialogues(data, tokenizer):
     """Twelve that fit into a row."""
-    return [dialogue for dialogue in data.dialogues("train") if len(dialogue.messages) <= 4][:12]
+
+    def tokens(dialogue):
+        return len(render(tokenizer, dialogue.messages, [data.tools[name] for name in dialogue.tools]).ids)
+
+    short = (dialogue for dialogue in data.dialogues("train") if tokens(dialogue) <= 1024)
+    return list(islice(short, 12))
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +90,6 @@ def test_a_finished_run_is_not_repeated(tiny_model, dialogues, data, undisturbed
         raise AssertionError("trained again")
 
     assert AgentSFTTrainer(settings(tiny_model), undisturbed.adapter.parent, never).train(dialogues, data.tools) == undisturbed
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(NANO))
 
 
 def test_the_audit_counts_and_refuses(tokenizer):
