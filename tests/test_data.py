@@ -17,7 +17,7 @@ from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.dialogues import MOST_RIGHT, misread
-from toolwright.data.fill import fill_request, say, stands_in
+from toolwright.data.fill import Request, fill_request, plain, render, report, say, stands_in, whole
 from toolwright.data.frames import frames
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.schema import check_arguments
@@ -208,6 +208,26 @@ def test_values_in_other_words():
     assert "March" in say("2026-03-14T09:30", {}, source)
     assert say(3, {}, source) == "three"
     assert say("being_cleaned", {}, source) == "being cleaned"
+
+
+def test_values_are_written_as_people_write_them():
+    assert plain(whole([27.0, 1.5, {"price": 12.0}])) == "27, 1.5 and price 12"
+    assert [plain(value) for value in (True, False, None)] == ["yes", "no", "none"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "1 night, 1 entry; 1 box is left"), (2, "2 nights, 2 entries; 2 boxes are left"), (21, "21 nights, 21 entries; 21 boxes are left")],
+)
+def test_one_thing_is_told_in_the_singular(count, text):
+    assert render("{n} nights, {n} entries; {n} boxes are left", {"n": str(count)}) == text
+
+
+def test_a_report_tells_money_and_defaults(world, domains):
+    hotel = next(domain for domain in domains if domain.domain == "hotel")
+    tool = hotel.by_name["calculate_stay_deposit"].model_copy(update={"reply": "{percent} % of {price}: {deposit}"})
+    call = ToolCall(id="c", name=tool.name, arguments={"price": 1445})
+    assert report(tool, Request(("",), {}, call, world.preview(call), ()), world) == "30 % of 1445: 433.50"
 
 
 def test_too_few_tools_are_wrong_input(domains):

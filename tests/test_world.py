@@ -63,6 +63,15 @@ def test_a_second_cancellation_is_a_conflict(world):
     assert world.call(ToolCall(id="b", name="cancel_booking", arguments=booking)).error == "conflict"
 
 
+def test_numbers_divide_as_numbers_whoever_writes_them():
+    """SQLite divides integers without remainder; a `number` is a float to it, also when a caller writes 3 for 3.0."""
+    hotel = load_domain(DOMAINS / "hotel.yaml")
+    tool = hotel.by_name["calculate_stay_deposit"]
+    halved = tool.model_copy(update={"run": (tool.run[-1].model_copy(update={"give": "SELECT :price / 2 AS deposit, :price AS remainder"}),)})
+    world = World([hotel.model_copy(update={"tools": (halved,)})])
+    assert world.call(ToolCall(id="c", name=tool.name, arguments={"price": 3})).content["deposit"] == 1.5
+
+
 def test_preview_changes_nothing(world):
     call = ToolCall(id="c1", name="cancel_booking", arguments={"booking_id": confirmed(world)})
     before = world.fingerprint()

@@ -172,7 +172,8 @@ def _leaning(material: Material) -> list[TimingExample]:
                     said = fill_follow(frame.domain, frame.tool, frame.saying, one.said, material.world, source)
                 except UnfillableError:  # the call before knows nothing of what this wants, or rules it out
                     continue
-            messages = (*one.messages, Message(role="assistant", content=report(one.frame.tool, one.said)), *conversation(said.turns))
+            told = Message(role="assistant", content=report(one.frame.tool, one.said, material.world))
+            messages = (*one.messages, told, *conversation(said.turns))
             offered = material.offers.offer(frame.domain.domain, frame.gold, said.turns[-1], source)
             found.append(TimingExample(id=f"{frame.id}.0", messages=messages, tools=offered, label="call", tags=(*frame.tags, "follow_up")))
             break

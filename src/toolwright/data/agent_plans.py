@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolwright.data.fill import plain
+from toolwright.data.fill import plain, render, whole
 from toolwright.data.goal_states import branches, is_minimal, loosened, run_plan, with_new
 from toolwright.planning.references import references, renamed, resolve
 from toolwright.types import JSON, PlanExample, Split, Step
@@ -87,7 +87,7 @@ def takes(wanted: str, meaning: str) -> bool:
 
 def spoken(text: str, values: JSON) -> str:
     """A sentence with its slots filled as they are written."""
-    return SLOT.sub(lambda match: plain(values[match[1]]), text)
+    return render(text, {slot: plain(values[slot]) for slot, _ in SLOT.findall(text)})
 
 
 def _with_told(step: GoalStep, given: JSON, as_text: JSON) -> GoalStep:
@@ -193,7 +193,7 @@ class Plans:
             answer=outcome.answer or None,
             tags=(*kinds, *(f"domain_{one}" for one in used)),
         )
-        found = resolve(dict(draft.answer), outcome.answers)
+        found = {name: whole(value) for name, value in resolve(dict(draft.answer), outcome.answers).items()}
         return Planned(example, outcome.answers, spoken(" ".join(draft.replies), found))
 
 
@@ -213,4 +213,4 @@ def _row(world: World, query: str, source: random.Random) -> JSON:
     row = world.draw(query, source)
     if row is None:
         raise ValueError(f"a goal's example query gives no row: {query}")
-    return row
+    return {name: whole(value) for name, value in row.items()}

@@ -26,8 +26,12 @@ from toolwright.types import JSON, TIMING_LABELS, Dialogue, Message, Step, ToolC
 from toolwright.world.engine import World
 from toolwright.world.spec import Saying, ToolSpec
 
-REFUSAL = "Sorry, none of my tools can do that."
-ACKNOWLEDGEMENT = "All right."
+REFUSALS = (
+    "Sorry, none of my tools can do that.",
+    "I'm afraid that is beyond the tools I have.",
+    "I can't do that here: no tool of mine offers it.",
+    "Sorry, I have no tool for that.",
+)
 MORE_REQUESTS = (0, 1, 2, 2, 3)  # of a `call` dialogue, after the first; one is drawn
 MORE_DECISIONS = 7  # of a `timing` dialogue, after the first, at most
 MOST_RIGHT = CANDIDATES // 2  # tools that one of them is about; the other half are distractors
@@ -84,7 +88,7 @@ def _ask(stage: Stage, frame: Frame, request: Request, messages: list[Message], 
     assert frame.tool is not None
     stage.world.call(request.call)
     gold[request.call.name] = None
-    messages += [*conversation(request.turns), *_answered(frame.tool, request)]
+    messages += [*conversation(request.turns), *_answered(stage.world, frame.tool, request)]
     return request
 
 
@@ -101,7 +105,7 @@ def parallel_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
             stage.world.call(asked[-1].call)
     text = joined(asked[0].turns[0], asked[1].turns[0], source)
     offered = stage.offers.offer(first.domain.domain, [one.call.name for one in asked], text, source)
-    told = " ".join(report(frame.tool, one) for frame, one in zip(frames, asked, strict=True) if frame.tool)
+    told = " ".join(report(frame.tool, one, stage.world) for frame, one in zip(frames, asked, strict=True) if frame.tool)
     messages = [Message(role="user", content=text), *called([(one.call, one.result.content) for one in asked]), Message(role="assistant", content=told)]
     return _dialogue(messages, offered, first.tags)
 
@@ -143,7 +147,7 @@ def clarify_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     whole = Saying(say=(*frame.saying.turns, question(tool, missing), answer), with_=frame.saying.with_)
     filled = fill_request(frame.domain, tool, whole, stage.world, source)
     offered = stage.offers.offer(frame.domain.domain, [tool.name], filled.turns[0], source)
-    return _dialogue([*conversation(filled.turns), *_answered(tool, filled)], offered, frame.tags)
+    return _dialogue([*conversation(filled.turns), *_answered(stage.world, tool, filled)], offered, frame.tags)
 
 
 def correct_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
@@ -166,7 +170,7 @@ def correct_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
                     *called([(call, refused.content)]),
                     Message(role="assistant", content=told),
                     Message(role="user", content=source.choice(EXCUSES).format(right=value)),
-                    *_answered(frame.tool, right),
+                    *_answered(stage.world, frame.tool, right),
                 ]
                 offered = stage.offers.offer(frame.domain.domain, [frame.tool.name], right.turns[0], source)
                 return _dialogue(messages, offered, frame.tags)
@@ -188,7 +192,7 @@ def talk_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     frame = _pick(stage, "answer" if i % 3 else "unable", i)
     said = concrete(frame, stage.world, source)
     offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], source, never=frame.saying.elsewhere)
-    reply = render(frame.saying.reply, said.shown) if frame.saying.reply else REFUSAL if frame.label == "unable" else ACKNOWLEDGEMENT
+    reply = render(frame.saying.reply, said.shown) if frame.saying.reply else source.choice(REFUSALS)
     return _dialogue([*conversation(said.turns), Message(role="assistant", content=reply)], offered, frame.tags)
 
 
@@ -234,9 +238,9 @@ def called(made: Sequence[tuple[ToolCall, JSON]]) -> list[Message]:
     return [calls, *(Message(role="tool", content=json.dumps(answer, ensure_ascii=False), tool_call_id=call.id) for call, answer in made)]
 
 
-def _answered(tool: ToolSpec, request: Request) -> list[Message]:
+def _answered(world: World, tool: ToolSpec, request: Request) -> list[Message]:
     """The call, the world's answer, and the report of it."""
-    return [*called([(request.call, request.result.content)]), Message(role="assistant", content=report(tool, request))]
+    return [*called([(request.call, request.result.content)]), Message(role="assistant", content=report(tool, request, world))]
 
 
 def _right_tools(frame: Frame) -> dict[str, None]:

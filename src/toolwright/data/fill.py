@@ -16,6 +16,12 @@ from toolwright.world.spec import Domain, Saying, ToolSpec
 from toolwright.world.tables import make_value
 
 ATTEMPTS = 30  # rows tried until the call runs in the world
+COUNTED = (
+    "account approval article backup batch box branch case clash class colleague company concert contract copy core day deal degree delivery departure device document entry "
+    "event follower guild hit hour instance issue item job locker login lot machine mark match member migration minute month night outage pack pallet parameter "
+    "payment person point post product project record release repository report review room run sale seat sentence server sprint supply test ticket topic track "
+    "trade training translator trip value verdict visit week year"
+).split()
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
@@ -77,10 +83,15 @@ def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request,
     raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
 
 
-def report(tool: ToolSpec, request: Request) -> str:
-    """What an assistant says after the call."""
-    values = {name: str(value) for name, value in {**request.call.arguments, **request.result.content}.items()}
-    return render(tool.reply, {slot: values.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
+def report(tool: ToolSpec, request: Request, world: World) -> str:
+    """What an assistant says after the call; an argument that was left out has its default."""
+    meanings = world.tools[tool.name].extras["meanings"]
+    money = {name for part in meanings.values() for name, meaning in part.items() if meaning == "money"}
+    defaults = {name: parameter.default for name, parameter in tool.parameters.items() if parameter.default is not None}
+    shown = {}
+    for name, value in {**defaults, **request.call.arguments, **request.result.content}.items():
+        shown[name] = f"{value:.2f}" if name in money and isinstance(whole(value), float) else plain(whole(value))
+    return render(tool.reply, {slot: shown.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
 
 
 def known_meanings(request: Request, world: World) -> dict[str, Any]:
@@ -109,17 +120,17 @@ def slot_values(domain: Domain, tool: ToolSpec, saying: Saying, world: World, so
         row = world.draw(tool.example, source)
         if row is None:
             raise UnfillableError(f"{tool.name}: its example query gives no row")
-        values = row
+        values = whole(row)
     for name in tool.parameters:
         if name in saying.with_:
             values[name] = saying.with_[name]
         elif name not in values and name in saying.slots:
             kind = domain.parameter_field(tool, name)
-            values[name] = make_value(kind, source, person=None, where=f"{tool.name}.{name}")
+            values[name] = whole(make_value(kind, source, person=None, where=f"{tool.name}.{name}"))
         elif name in values and tool.parameters[name].type == "boolean":
             values[name] = bool(values[name])
         elif name in values and tool.parameters[name].type in ("array", "object"):
-            values[name] = json.loads(values[name])  # SQLite gives lists and objects as JSON text
+            values[name] = whole(json.loads(values[name]))  # SQLite gives lists and objects as JSON text
     shown = {}
     for slot, style in dict.fromkeys(match for turn in saying.turns for match in SLOT.findall(turn)):
         said = domain.parameter_field(tool, slot).said if slot in tool.parameters else {}
@@ -127,8 +138,19 @@ def slot_values(domain: Domain, tool: ToolSpec, saying: Saying, world: World, so
     return values, shown
 
 
+def whole(value: Any) -> Any:
+    """The value with numbers as people write them: 27, not 27.0."""
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: whole(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def plain(value: Any) -> str:
     """A value as it is written: lists joined by commas and `and`."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, list):
         words = [plain(item) for item in value]
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
@@ -160,5 +182,17 @@ def stands_in(value: Any, text: str) -> bool:
 
 
 def render(text: str, shown: dict[str, str]) -> str:
-    """The text with its slots filled; a slot that nothing was said for raises `KeyError`."""
-    return SLOT.sub(lambda match: shown[f"{match[1]}:{match[2]}" if match[2] else match[1]], text)
+    """The text with its slots filled; a slot that nothing was said for raises `KeyError`. One thing is said in the singular: 1 night, not 1 nights."""
+    filled = SLOT.sub(lambda match: shown[f"{match[1]}:{match[2]}" if match[2] else match[1]], text)
+    return ONE.sub(lambda match: f"1 {SINGULAR[match[1]]}{' is' if match[2] else ''}", filled)
+
+
+def plural(noun: str) -> str:
+    """The plural of a regular English noun."""
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+SINGULAR = {plural(noun): noun for noun in COUNTED}
+ONE = re.compile(rf"(?<![\w.,:/+-])1 ({'|'.join(SINGULAR)})\b( are\b)?")

@@ -183,7 +183,8 @@ class World:
         if problems := [*check_arguments(self.tools[tool.name].parameters, arguments), *_unstorable(arguments)]:
             raise _Refused("invalid_argument", "; ".join(problems))
         values = {name: arguments.get(name, parameter.default) for name, parameter in tool.parameters.items()}
-        bound = {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in values.items()}
+        kinds = self.tools[tool.name].properties
+        bound = {name: _bound(value, kinds[name].get("type")) for name, value in values.items()}
         for step in tool.run[:-1]:
             self._step(step, bound)
         answer = self._answer(tool, bound)
@@ -217,6 +218,13 @@ class World:
             else:
                 answer[name] = _json(next(iter(rows[0].values())), schema[name]) if rows else None
         return answer
+
+
+def _bound(value: Any, kind: Any) -> Any:
+    """An argument as SQLite takes it: lists and objects as JSON; `number` as a float, since SQLite divides integers without remainder."""
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return float(value) if kind == "number" and isinstance(value, int) else value
 
 
 def _unstorable(value: Any) -> list[str]:
