@@ -192,8 +192,12 @@ def talk_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     frame = _pick(stage, "answer" if i % 3 else "unable", i)
     said = concrete(frame, stage.world, source)
     offered = stage.offers.offer(frame.domain.domain, [], said.turns[-1], source, never=frame.saying.elsewhere)
-    reply = render(frame.saying.reply, said.shown) if frame.saying.reply else source.choice(REFUSALS)
-    return _dialogue([*conversation(said.turns), Message(role="assistant", content=reply)], offered, frame.tags)
+    return _dialogue([*conversation(said.turns), Message(role="assistant", content=reply(frame, said.shown, source))], offered, frame.tags)
+
+
+def reply(frame: Frame, shown: dict[str, str], source: random.Random) -> str:
+    """What a good assistant says to what calls no tool."""
+    return render(frame.saying.reply, shown) if frame.saying.reply else source.choice(REFUSALS)
 
 
 def timing_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:

@@ -17,10 +17,10 @@ from toolwright.world.tables import make_value
 
 ATTEMPTS = 30  # rows tried until the call runs in the world
 COUNTED = (
-    "account approval article backup batch box branch case clash class colleague company concert contract copy core day deal degree delivery departure device document entry "
-    "event follower guild hit hour instance issue item job locker login lot machine mark match member migration minute month night outage pack pallet parameter "
-    "payment person point post product project record release repository report review room run sale seat sentence server sprint supply test ticket topic track "
-    "trade training translator trip value verdict visit week year"
+    "account approval article backup batch box branch case clash class colleague company concert contract copy core day deal degree delivery departure "
+    "device document entry event follower guild hit hour instance issue item job locker login lot machine mark match member migration minute month "
+    "night outage pack pallet parameter payment person point post product project record release report repository review room run sale seat sentence "
+    "server sprint supply test ticket topic track trade training translator trip value verdict visit week year"
 ).split()
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolwright.data.dialogues import ACKNOWLEDGEMENT, REFUSAL, question
-from toolwright.data.fill import Request, render
+from toolwright.data.dialogues import question, reply
+from toolwright.data.fill import Request
 from toolwright.data.frames import Frame, concrete, conversation, frames
 from toolwright.data.offers import Offers
 from toolwright.types import JSON, Message, Tool, ToolCall
@@ -205,12 +205,10 @@ class Services:
         if frame.label == "clarify":
             assert frame.tool is not None
             given = {*frame.saying.slots, *frame.saying.with_}
-            reply = question(frame.tool, [name for name in frame.domain.required(frame.tool) if name not in given])
-        elif frame.saying.reply:
-            reply = render(frame.saying.reply, said.shown)
+            said_back = question(frame.tool, [name for name in frame.domain.required(frame.tool) if name not in given])
         else:
-            reply = REFUSAL if frame.label == "unable" else ACKNOWLEDGEMENT
-        return [*turns, Message(role="assistant", content=reply)]
+            said_back = reply(frame, said.shown, source)
+        return [*turns, Message(role="assistant", content=said_back)]
 
     def _reworded(self, text: str, share: float, source: random.Random, keep: str = "") -> str:
         """Some lower-case words exchanged for near ones; words of `keep` stay."""
