@@ -101,6 +101,11 @@ def test_unseen_tools_and_foundation_domains_stay_apart(domains, data):
     assert called - foundation
     assert not called & unseen
     for split in ("train", "dev"):
+        shown = {name for example in data.selection(split) for name in example.candidates}
+        shown |= {name for examples in (data.timing(split), data.calls(split), data.dialogues(split)) for example in examples for name in example.tools}
+        assert shown & foundation
+        assert not shown & unseen
+    for split in ("train", "dev"):
         assert not {name for example in data.selection(split) for name in example.tools} & (unseen | foundation)
     tested = {name for example in data.selection("test") for name in example.tools}
     assert tested & unseen
@@ -212,7 +217,7 @@ def test_values_in_other_words():
 
 def test_values_are_written_as_people_write_them():
     assert plain(whole([27.0, 1.5, {"price": 12.0}])) == "27, 1.5 and price 12"
-    assert [plain(value) for value in (True, False, None)] == ["yes", "no", "none"]
+    assert [plain(value) for value in (True, False, None, [])] == ["yes", "no", "none", "none"]
 
 
 @pytest.mark.parametrize(
@@ -233,4 +238,4 @@ def test_a_report_tells_money_and_defaults(world, domains):
 def test_too_few_tools_are_wrong_input(domains):
     world = World(domains[:1])
     with pytest.raises(InputError, match="40 candidates wanted"):
-        Offers(world).offer("helpdesk", [], "hello", random.Random(0), 40)
+        Offers(world, "test").offer("helpdesk", [], "hello", random.Random(0), 40)

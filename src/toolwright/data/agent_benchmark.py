@@ -50,7 +50,7 @@ class Material:
     @classmethod
     def gather(cls, domains: Sequence[Domain], world: World, split: Split, fills: int, seed: int) -> Material:
         """Fill every frame of a split up to `fills` times."""
-        return cls(domains, world, Offers(world), split, seed, fill_frames(frames(domains, split), world, fills, seed))
+        return cls(domains, world, Offers(world, split), split, seed, fill_frames(frames(domains, split), world, fills, seed))
 
     def source(self, *what: str) -> random.Random:
         return random.Random("/".join((str(self.seed), self.split, *what)))

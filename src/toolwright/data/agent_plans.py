@@ -132,7 +132,8 @@ class Plans:
 
     def __init__(self, domains: Sequence[Domain], world: World, split: Split, seed: int) -> None:
         self.world, self.split, self.seed = world, split, seed
-        self.owner = {tool.name: domain.domain for domain in world.domains for tool in domain.tools}
+        known = [(domain, tool) for domain in world.domains for tool in domain.tools if split == "test" or not domain.is_unseen(tool)]
+        self.owner = {tool.name: domain.domain for domain, tool in known}
         named = [(f"{domain.domain}.goal.{split}{i}", goal) for domain in domains for i, goal in enumerate(getattr(domain.goals, split))]
         self.goals = [(name, goal) for name, goal in named if self._possible(goal)]
         self.sequels = [sequel for domain in domains for sequel in domain.goals.sequels if getattr(sequel, split) and self._possible(sequel)]

@@ -24,7 +24,7 @@ FOUNDATION_SHARE = 0.2  # of the training dialogues are about foundation domains
 def build_dialogues(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> list[Dialogue]:
     """`count` dialogues of one split, tasks mixed as `MIX` says, the same for the same seed."""
     foundation = [domain for domain in world.domains if domain.part == "foundation"] if split == "train" else []
-    offers, plans = Offers(world), Plans([*domains, *foundation], world, split, seed)
+    offers, plans = Offers(world, split), Plans([*domains, *foundation], world, split, seed)
     stages = [Stage(world, offers, _by_label(frames(domains, split), f"{seed}/{split}"), list(follow_frames(domains, split)), plans)]
     if foundation:
         splits: tuple[Split, ...] = ("train", "dev", "test")

@@ -149,8 +149,10 @@ def whole(value: Any) -> Any:
 
 def plain(value: Any) -> str:
     """A value as it is written: lists joined by commas and `and`."""
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         words = [plain(item) for item in value]
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,4 +1,7 @@
-"""Which tools stand beside the right ones: the same domain's, its hardest first, and others of anywhere."""
+"""Which tools stand beside the right ones: the same domain's, its hardest first, and others of anywhere.
+
+What is trained on never shows an unseen tool, not even beside others: a model would learn that it is never the right one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import random
 from collections.abc import Collection, Sequence
 
 from toolwright.selection.keyword import KeywordSelector
-from toolwright.types import InputError
+from toolwright.types import InputError, Split
 from toolwright.world.engine import World
 
 CANDIDATES = 10
@@ -17,12 +20,14 @@ class Offers:
 
     Args:
         world: the catalogue.
+        split: what for; unseen tools stand in test alone.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, split: Split) -> None:
+        shown = [(tool.name, domain) for domain in world.domains for tool in domain.tools if split == "test" or not domain.is_unseen(tool)]
         self.keyword = KeywordSelector().fit(list(world.tools.values()))
         self.domain_of = {tool.name: domain.domain for domain in world.domains for tool in domain.tools}
-        self.names = sorted(world.tools)
+        self.names = sorted(name for name, _ in shown)
         self.of_domain: dict[str, list[str]] = {}
         for name in self.names:
             self.of_domain.setdefault(self.domain_of[name], []).append(name)

@@ -155,7 +155,7 @@ class Services:
     def __init__(self, world: World, lexicon: Lexicon) -> None:
         self.world = world
         self.lexicon = lexicon
-        self.offers = Offers(world)
+        self.offers = Offers(world, "train")
         self.frames = [frame for split in ("train", "dev", "test") for frame in frames(world.domains, split)]
 
     def exercise(self, difficulty: float, turns: int, source: random.Random) -> Exercise:

@@ -206,6 +206,10 @@ class Domain(Record):
     talk: Talk = Talk()
     goals: Goals = Goals()
 
+    def is_unseen(self, tool: ToolSpec) -> bool:
+        """Whether nothing that is trained on may show the tool."""
+        return tool.unseen or self.part == "unseen"
+
     def field(self, reference: str) -> FieldType:
         """The column named `entity.field`; a column that refers to another entity has that entity's key type."""
         entity, _, name = reference.partition(".")
