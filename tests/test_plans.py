@@ -112,7 +112,7 @@ def test_a_plan_with_a_wrong_argument_fails(plans, world):
     for plan in plans:
         last = plan.steps[-1]
         wrong = last.model_copy(update={"arguments": {**last.arguments, "no_such_argument": 1}})
-        assert run_plan(world, (*plan.steps[:-1], wrong), {}, plan.world["domains"]) is None
+        assert run_plan(world, (*plan.steps[:-1], wrong), {}) is None
 
 
 def test_goals_whose_tools_the_world_lacks_are_left_out(domains, world):

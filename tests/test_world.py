@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from toolwright.data.fill import fill_request
+from toolwright.data.frames import frames
 from toolwright.schema import check_arguments
 from toolwright.types import InputError, ToolCall
 from toolwright.world.engine import World
@@ -70,6 +72,23 @@ def test_numbers_divide_as_numbers_whoever_writes_them():
     halved = tool.model_copy(update={"run": (tool.run[-1].model_copy(update={"give": "SELECT :price / 2 AS deposit, :price AS remainder"}),)})
     world = World([hotel.model_copy(update={"tools": (halved,)})])
     assert world.call(ToolCall(id="c", name=tool.name, arguments={"price": 3})).content["deposit"] == 1.5
+
+
+def test_calls_change_the_tables_that_their_statements_name_and_no_others(domains):
+    world = World(domains)
+    tables = {name: domain for domain in domains for name in domain.entities}
+    changed = set()
+    for frame in frames(domains, "train"):
+        if frame.label == "call":
+            call = fill_request(frame.domain, frame.tool, frame.saying, world, random.Random(0)).call
+            others = sorted(name for name, domain in tables.items() if domain is frame.domain and name not in world.writes(call.name))
+            before = world.state(others), world.state(world.writes(call.name))
+            with world.trial():
+                world.call(call)
+                assert world.state(others) == before[0], call.name
+                if world.state(world.writes(call.name)) != before[1]:
+                    changed.add(call.name)
+    assert len(changed) > 20
 
 
 def test_preview_changes_nothing(world):

@@ -173,8 +173,8 @@ class Plans:
         used = sorted({self.owner[step.tool] for step in steps})
         if not 2 <= len(steps) <= MOST_STEPS:
             return None
-        outcome = run_plan(self.world, steps, draft.answer, used)
-        if outcome is None or not is_minimal(self.world, steps, draft.answer, outcome, used):
+        outcome = run_plan(self.world, steps, draft.answer)
+        if outcome is None or not is_minimal(self.world, steps, draft.answer, outcome):
             return None
         free = {
             with_new(resolve(step.arguments[argument], outcome.answers), outcome.new): [

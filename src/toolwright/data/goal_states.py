@@ -25,9 +25,10 @@ class Outcome:
     new: set[str]  # ids that the world gave
 
 
-def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str], domains: Sequence[str]) -> Outcome | None:
+def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str]) -> Outcome | None:
     """Run steps in their order on the world as it stands, and undo them; None when a call is refused or a reference leads nowhere."""
-    before = world.state(domains)
+    tables = sorted({table for step in steps for table in world.writes(step.tool)})
+    before = world.state(tables)
     answers: dict[str, JSON] = {}
     with world.trial():
         try:
@@ -39,7 +40,7 @@ def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str], dom
             found = resolve(dict(answer), answers)
         except UnresolvedError:
             return None
-        after = world.state(domains)
+        after = world.state(tables)
         new = _new_ids(before, after)
         return Outcome(answers, changes(before, after), with_new(found, new), new)
 
@@ -114,7 +115,7 @@ def reaches(state: Any, wanted: Any) -> bool:
 
 def succeeds(world: World, plan: PlanExample, steps: Sequence[Step]) -> bool:
     """Whether these steps reach the plan's goal state and come to know its answer; equally good plans do."""
-    outcome = run_plan(world, steps, {}, (plan.world or {})["domains"])
+    outcome = run_plan(world, steps, {})
     if outcome is None or not reaches(outcome.changes, plan.goal_state or {}):
         return False
     known = with_new(list(outcome.answers.values()), outcome.new)
@@ -150,10 +151,10 @@ def relabelled(steps: Sequence[Step], prefix: str = "other_") -> list[Step]:
     ]
 
 
-def is_minimal(world: World, steps: Sequence[Step], answer: Mapping[str, str], outcome: Outcome, domains: Sequence[str]) -> bool:
+def is_minimal(world: World, steps: Sequence[Step], answer: Mapping[str, str], outcome: Outcome) -> bool:
     """Whether leaving out any step misses the state or the answer."""
     for step in steps:
-        other = run_plan(world, without(steps, step.id), {}, domains)
+        other = run_plan(world, without(steps, step.id), {})
         if other is None:
             continue
         asked = {reference.step for reference in references(list(answer.values()))}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from toolwright.types import JSON, ErrorType, InputError, ToolCall
 from toolwright.world.spec import Domain, RunStep, ToolSpec
 from toolwright.world.tables import connect, create_tables, digest, fill_pattern, fill_tables
 
+WRITES = re.compile(r'\b(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+"?(\w+)', re.IGNORECASE)
 OUTERMOST = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 NESTED = ("SAVEPOINT call", "RELEASE call", "ROLLBACK TO call")  # within a trial
 ID_ATTEMPTS = 20  # new ids are short, as people's are; a clash with an existing row is drawn again
@@ -61,7 +63,8 @@ class World:
         self._ids: random.Random = random.Random(seed)
         self._database = connect(str(path) if path else ":memory:")
         self._drew_id = False
-        self._kept: dict[str, tuple[list[str], list[tuple[Any, ...]]]] | None = {}  # what queries gave; None while a trial has changed rows
+        self._keys = {name: entity.key for domain in domains for name, entity in domain.entities.items()}
+        self._kept: dict[str, Any] | None = {}  # what queries gave, and whole tables; None while a trial has changed rows
         self._database.create_function("new_id", 1, self._new_id)
         self._open(path)
 
@@ -107,11 +110,23 @@ class World:
         tables = sorted(name for domain in self.domains for name in domain.entities)
         return digest(*(sorted(json.dumps(row, sort_keys=True) for row in self.rows(f'SELECT * FROM "{table}"')) for table in tables))
 
-    def state(self, domains: Sequence[str]) -> dict[str, dict[str, JSON]]:
-        """The rows of some domains: table → key → row."""
-        named = {domain.domain: domain for domain in self.domains}
-        tables = [(name, entity.key) for domain in domains for name, entity in named[domain].entities.items()]
-        return {table: {str(row[key]): row for row in self.rows(f'SELECT * FROM "{table}"')} for table, key in tables}
+    def writes(self, name: str) -> list[str]:
+        """The tables that a tool's statements change."""
+        _, tool = self._spec[name]
+        return sorted({table for step in tool.run for table in WRITES.findall(step.do or "")})
+
+    def state(self, tables: Iterable[str]) -> dict[str, dict[str, JSON]]:
+        """The rows of some tables, to be read only: table → key → row."""
+        return {table: self._table(table) for table in tables}
+
+    def _table(self, table: str) -> dict[str, JSON]:
+        found: dict[str, JSON] | None = self._kept.get(f"table {table}") if self._kept is not None else None
+        if found is None:
+            key = self._keys[table]
+            found = {str(row[key]): row for row in self.rows(f'SELECT * FROM "{table}"')}
+            if self._kept is not None:
+                self._kept[f"table {table}"] = found
+        return found
 
     @contextmanager
     def trial(self) -> Iterator[None]:
