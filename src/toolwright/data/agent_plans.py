@@ -70,6 +70,7 @@ class Draft:
             told = source.choice(fitting)
             given[want], said[want] = told.value, source.choice(told.said)
         as_text = {want: "${" + value[1:] + "}" if value.startswith("$") else value for want, value in given.items()}
+        as_text |= {f"{want}_said": text[0].upper() + text[1:] for want, text in said.items()}
         steps = {name: _with_told(step, given, as_text) for name, step in sequel.steps.items()}
         self.add(steps, values)
         sentence = spoken(source.choice(say), {**values, **said})
@@ -136,6 +137,9 @@ class Plans:
         self.owner = {tool.name: domain.domain for domain, tool in known}
         named = [(f"{domain.domain}.goal.{split}{i}", goal) for domain in domains for i, goal in enumerate(getattr(domain.goals, split))]
         self.goals = [(name, goal) for name, goal in named if self._possible(goal)]
+        self.of_domain: dict[str, list[Goal]] = {}
+        for name, goal in self.goals:
+            self.of_domain.setdefault(name.split(".")[0], []).append(goal)
         self.sequels = [sequel for domain in domains for sequel in domain.goals.sequels if getattr(sequel, split) and self._possible(sequel)]
 
     def _possible(self, goal: Goal | Sequel) -> bool:
@@ -147,17 +151,18 @@ class Plans:
         id_ = f"{name}.{turn // len(self.goals)}"
         source = random.Random(f"{self.seed}/{id_}")
         for _ in range(ATTEMPTS):
-            draft = self._draft(goal, source)
+            draft = self._draft(name, goal, source)
             if (made := self._planned(id_, draft)) is not None:
                 return made
         return None
 
-    def _draft(self, goal: Goal, source: random.Random) -> Draft:
+    def _draft(self, name: str, goal: Goal, source: random.Random) -> Draft:
         draft = Draft()
         draft.add_goal(goal, _row(self.world, goal.example, source), source)
         if source.random() < ANOTHER_GOAL:
-            _, other = source.choice(self.goals)
-            if other is not goal:
+            beside = [other for other in self.of_domain[name.split(".", maxsplit=1)[0]] if other is not goal]
+            if beside:
+                other = source.choice(beside)
                 draft.add_goal(other, _row(self.world, other.example, source), source)
         for sequel in source.sample(self.sequels, len(self.sequels)):
             if len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from toolwright.data.fill import UnfillableError, fill_request
+from toolwright.data.fill import UnfillableError, fill_request, told_list
 from toolwright.data.frames import Frame, frames
 from toolwright.types import Split
 from toolwright.world.engine import World
@@ -67,6 +67,12 @@ def _tool_offenders(domain: Domain, tool: ToolSpec, world: World) -> Iterator[st
                 yield f"{here}: {error}"
     known = set(tool.returns) | set(tool.parameters)
     yield from (f"{here}: reply names {slot!r}, neither returned nor a parameter" for slot, _ in SLOT.findall(tool.reply) if slot not in known)
+    if tool.each is not None:
+        told = told_list(tool)
+        items = set(tool.returns[told]["list"]) if told else set()
+        if not told:
+            yield f"{here}: `each` tells the items of a list, but the reply names none of the answer's"
+        yield from (f"{here}: each names {slot!r}; an item has {', '.join(sorted(items))}" for slot, _ in SLOT.findall(tool.each) if told and slot not in items)
     if tool.clarify.train:
         yield from (f"{here}: parameter {name!r} has no `ask`" for name in domain.required(tool) if not tool.parameters[name].ask)
 

@@ -15,6 +15,7 @@ from toolwright.world.goals import SLOT
 from toolwright.world.spec import Domain, Saying, ToolSpec
 from toolwright.world.tables import make_value
 
+TOLD_ITEMS = 4  # of a list, in a report
 ATTEMPTS = 30  # rows tried until the call runs in the world
 COUNTED = (
     "account approval article backup batch box branch case clash class colleague company concert contract copy core day deal degree delivery departure "
@@ -84,14 +85,44 @@ def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request,
 
 
 def report(tool: ToolSpec, request: Request, world: World) -> str:
-    """What an assistant says after the call; an argument that was left out has its default."""
-    meanings = world.tools[tool.name].extras["meanings"]
-    money = {name for part in meanings.values() for name, meaning in part.items() if meaning == "money"}
+    """What an assistant says after the call; an argument that was left out has its default, and of a list the first few items are told."""
+    known = world.tools[tool.name]
+    meanings = known.extras["meanings"]
+    schemas = {**known.properties, **(known.returns or {})["properties"]}
     defaults = {name: parameter.default for name, parameter in tool.parameters.items() if parameter.default is not None}
-    shown = {}
-    for name, value in {**defaults, **request.call.arguments, **request.result.content}.items():
-        shown[name] = f"{value:.2f}" if name in money and isinstance(whole(value), float) else plain(whole(value))
+    values = {**defaults, **request.call.arguments, **request.result.content}
+    shown = {
+        name: told_value(value, schemas[name], meanings["returns"].get(name) or meanings["parameters"].get(name))
+        for name, value in values.items()
+        if not (isinstance(value, list) and any(isinstance(item, dict) for item in value))
+    }
+    if tool.each is not None and (name := told_list(tool)):
+        fields = schemas[name]["items"]["properties"]
+        items = [
+            render(tool.each, {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()})
+            for item in values[name][:TOLD_ITEMS]
+        ]
+        more = len(values[name]) - len(items)
+        shown[name] = "; ".join([*items, *([f"{more} more"] if more else [])]) or "none"
     return render(tool.reply, {slot: shown.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
+
+
+def told_list(tool: ToolSpec) -> str | None:
+    """The list of the answer whose items the reply tells, if there is one."""
+    slots = [slot for slot, _ in SLOT.findall(tool.reply)]
+    return next((slot for slot in slots if isinstance(given := tool.returns.get(slot), dict) and isinstance(given.get("list"), dict)), None)
+
+
+def told_value(value: Any, schema: JSON, meaning: str | None) -> str:
+    """A value of an answer as people tell it: sums with their cents, choices without underscores, moments without the T."""
+    value = whole(value)
+    if meaning == "money" and isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, str) and "enum" in schema:
+        return value.replace("_", " ")
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", value):
+        return value.replace("T", " ")
+    return plain(value)
 
 
 def known_meanings(request: Request, world: World) -> dict[str, Any]:

@@ -166,6 +166,7 @@ class ToolSpec(Record):
     """A tool as its domain file declares it.
 
     Under `requests` stands all that a call needs, under `clarify` something required is missing, and under `follow` it was said in the turns before.
+    `reply` reports what a call came to; `each` tells one item of a list that the reply names.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][\w.\-]*$")
@@ -177,6 +178,7 @@ class ToolSpec(Record):
     run: tuple[RunStep, ...] = Field(min_length=1)
     example: str | None = None
     reply: str
+    each: str | None = None
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     requests: Requests
     clarify: Requests = Requests()
