@@ -73,8 +73,9 @@ class Draft:
         as_text |= {f"{want}_said": text[0].upper() + text[1:] for want, text in said.items()}
         steps = {name: _with_told(step, given, as_text) for name, step in sequel.steps.items()}
         self.add(steps, values)
-        sentence = spoken(source.choice(say), {**values, **said})
-        joint = source.choice(JOINTS)
+        chosen = source.choice(say)
+        sentence = spoken(chosen, {**values, **said})
+        joint = source.choice(JOINTS) if sentence[0].isupper() and not sentence.split()[0].isupper() and not chosen.startswith("{") else ""
         self.sentences.append(joint + (sentence[0].lower() + sentence[1:] if joint else sentence))
         if sequel.reply:
             self.replies.append(spoken(sequel.reply, {**values, **said}))
@@ -157,14 +158,15 @@ class Plans:
         return None
 
     def _draft(self, name: str, goal: Goal, source: random.Random) -> Draft:
+        domain = name.split(".")[0]
         draft = Draft()
         draft.add_goal(goal, _row(self.world, goal.example, source), source)
-        if source.random() < ANOTHER_GOAL:
-            beside = [other for other in self.of_domain[name.split(".", maxsplit=1)[0]] if other is not goal]
-            if beside:
-                other = source.choice(beside)
-                draft.add_goal(other, _row(self.world, other.example, source), source)
-        for sequel in source.sample(self.sequels, len(self.sequels)):
+        beside = [other for other in self.of_domain[domain] if other is not goal]
+        if beside and source.random() < ANOTHER_GOAL:
+            other = source.choice(beside)
+            draft.add_goal(other, _row(self.world, other.example, source), source)
+        fitting = [sequel for sequel in self.sequels if not sequel.after or domain in sequel.after]
+        for sequel in source.sample(fitting, len(fitting)):
             if len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:
                 break
             used = {step.tool for step in draft.steps.values()}

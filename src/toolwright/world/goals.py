@@ -48,10 +48,14 @@ class Goal(Record):
 
 
 class Sequel(Record):
-    """What can follow a goal of any domain: `wants` names what it must be told, by meaning (`any` takes whatever there is)."""
+    """What can follow a goal of any domain, or of those under `after`: `wants` names what it must be told, by meaning (`any` takes whatever there is).
+
+    In its texts `{what}` is the told value and `{what_said}` how the goal names it.
+    """
 
     name: str
     wants: dict[str, str] = Field(min_length=1)
+    after: tuple[str, ...] = ()
     example: str | None = None
     steps: dict[str, GoalStep] = Field(min_length=1)
     reply: str | None = None
