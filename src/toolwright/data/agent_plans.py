@@ -158,7 +158,7 @@ class Plans:
         return None
 
     def _draft(self, name: str, goal: Goal, source: random.Random) -> Draft:
-        domain = name.split(".")[0]
+        domain = name.split(".", maxsplit=1)[0]
         draft = Draft()
         draft.add_goal(goal, _row(self.world, goal.example, source), source)
         beside = [other for other in self.of_domain[domain] if other is not goal]

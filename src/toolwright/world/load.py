@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +107,17 @@ def _goal_problems(domain: Domain, database: sqlite3.Connection) -> Iterable[tup
     for i, sequel in enumerate(domain.goals.sequels):
         slots = set(sequel.wants) | (set(columns_of(database, sequel.example, {})) if sequel.example else set())
         said = [*sequel.train, *sequel.dev, *sequel.test]
-        yield from (((("goals", "sequels", i, *where)), problem) for where, problem in _step_problems(sequel.steps, {"wants": said}, slots))
+        yield from (
+            ((("goals", "sequels", i, *where)), problem)
+            for where, problem in _step_problems(sequel.steps, {"wants": said}, slots, {f"{want}_said" for want in sequel.wants})
+        )
 
 
-def _step_problems(steps: Mapping[str, GoalStep], used: Mapping[str, Any], slots: set[str]) -> Iterable[tuple[Where, str]]:
-    """Slots that nothing fills, references to no earlier step; `used` are other texts that may hold either."""
+def _step_problems(steps: Mapping[str, GoalStep], used: Mapping[str, Any], slots: set[str], more: Collection[str] = ()) -> Iterable[tuple[Where, str]]:
+    """Slots that nothing fills, references to no earlier step; `used` are other texts that may hold either, `more` slots that arguments alone may have."""
     before: list[str] = []
     for name, step in steps.items():
-        yield from ((("steps", name), problem) for problem in _loose_ends([step.arguments, step.free], slots, before))
+        yield from ((("steps", name), problem) for problem in _loose_ends([step.arguments, step.free], slots | set(more), before))
         before.append(name)
     for where, value in used.items():
         yield from (((where,), problem) for problem in _loose_ends(value, slots, before))
