@@ -51,11 +51,11 @@ def test_levels_and_branches():
 def test_changes_are_rows_by_what_happened_to_them():
     before = {"t": {"1": {"id": "1", "a": 1}, "2": {"id": "2", "a": 2}}}
     after = {"t": {"1": {"id": "1", "a": 5}, "N-9": {"id": "N-9", "a": "N-9"}}}
-    found = changes(before, after)
+    found = changes(before, after, {"N-9"})
     assert found == {"t": {"inserted": [{"id": "<new>", "a": "<new>"}], "updated": {"1": {"a": 5}}, "deleted": ["2"]}}
     assert changes(before, before) == {}
     told = {"t": {"N-9": {"id": "N-9", "text": "see N-9, not N-91 or AN-9"}}}
-    assert changes({"t": {}}, told) == {"t": {"inserted": [{"id": "<new>", "text": "see <new>, not N-91 or AN-9"}]}}
+    assert changes({"t": {}}, told, {"N-9"}) == {"t": {"inserted": [{"id": "<new>", "text": "see <new>, not N-91 or AN-9"}]}}
 
 
 def test_free_texts_must_hold_their_values():

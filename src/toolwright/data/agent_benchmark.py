@@ -65,7 +65,7 @@ def build_selection(material: Material, plans: Sequence[PlanExample], size: int)
     parts: dict[str, list[SelectionExample]] = {"one": [], "two": [], "goal": [], "none": []}
     for one in material.filled:
         frame = one.frame
-        if frame.label == "call" or (frame.label == "unable" and not frame.saying.elsewhere and len(one.said.turns) == 1):
+        if len(one.said.turns) == 1 and (frame.label == "call" or (frame.label == "unable" and not frame.saying.elsewhere)):
             example = SelectionExample(id=one.id, query=one.text, tools=frame.gold, candidates=material.offer(one), tags=frame.tags)
             parts["one" if frame.gold else "none"].append(example)
     for first, second, text in _pairs(material):

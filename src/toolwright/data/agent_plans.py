@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolwright.data.fill import plain, render, whole
-from toolwright.data.goal_states import branches, is_minimal, loosened, run_plan, with_new
+from toolwright.data.goal_states import branches, loosened, relabelled, run_plan, succeeds, superfluous, with_new
 from toolwright.planning.references import references, renamed, resolve
 from toolwright.types import JSON, PlanExample, Split, Step
 from toolwright.world.engine import World
@@ -181,7 +181,7 @@ class Plans:
         if not 2 <= len(steps) <= MOST_STEPS:
             return None
         outcome = run_plan(self.world, steps, draft.answer)
-        if outcome is None or not is_minimal(self.world, steps, draft.answer, outcome):
+        if outcome is None:
             return None
         free = {
             with_new(resolve(step.arguments[argument], outcome.answers), outcome.new): [
@@ -201,6 +201,8 @@ class Plans:
             answer=outcome.answer or None,
             tags=(*kinds, *(f"domain_{one}" for one in used)),
         )
+        if not succeeds(self.world, example, relabelled(steps)) or superfluous(self.world, example):
+            return None
         found = {name: whole(value) for name, value in resolve(dict(draft.answer), outcome.answers).items()}
         return Planned(example, outcome.answers, spoken(" ".join(draft.replies), found))
 

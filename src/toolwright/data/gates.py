@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from toolwright.data.build import SPLITS, Dataset
 from toolwright.data.checks import masked, read_split
 from toolwright.data.frames import Frame, frames
-from toolwright.data.goal_states import relabelled, succeeds, without
+from toolwright.data.goal_states import relabelled, succeeds, superfluous
 from toolwright.selection.keyword import KeywordSelector
 from toolwright.types import PlanExample, SelectionExample, TimingExample, ToolCall
 from toolwright.world.engine import World
@@ -191,7 +191,7 @@ def plans_minimal(domains: Sequence[Domain], data: Dataset) -> Gate:
     """Share of gold plans of which every step is needed."""
     world = World(domains, data.seed)
     plans = [plan for split in SPLITS for plan in data.planning(split)]
-    offenders = [f"{plan.id}: {step.id}" for plan in plans for step in plan.steps if succeeds(world, plan, without(plan.steps, step.id))]
+    offenders = [f"{plan.id}: {step}" for plan in plans for step in superfluous(world, plan)]
     return Gate("gold plans without a step too many", 1 - len({one.split(":")[0] for one in offenders}) / len(plans), least=1.0, offenders=tuple(offenders))
 
 

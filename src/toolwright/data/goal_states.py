@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toolwright.planning.references import UnresolvedError, references, renamed, resolve
+from toolwright.planning.references import UnresolvedError, renamed, resolve
 from toolwright.types import JSON, PlanExample, Step, ToolCall
 from toolwright.world.engine import World
 
@@ -40,14 +40,12 @@ def run_plan(world: World, steps: Sequence[Step], answer: Mapping[str, str]) -> 
             found = resolve(dict(answer), answers)
         except UnresolvedError:
             return None
-        after = world.state(tables)
-        new = _new_ids(before, after)
-        return Outcome(answers, changes(before, after), with_new(found, new), new)
+        new = set(world.drawn)
+        return Outcome(answers, changes(before, world.state(tables), new), with_new(found, new), new)
 
 
-def changes(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]]) -> JSON:
-    """What differs between two states: by table, rows inserted, columns updated, keys deleted; ids the world gave are `<new>`."""
-    new = _new_ids(before, after)
+def changes(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]], new: Collection[str] = ()) -> JSON:
+    """What differs between two states: by table, rows inserted, columns updated, keys deleted; ids that the world gave (`new`) are `<new>`."""
     found: JSON = {}
     for table, rows in after.items():
         old = before[table]
@@ -62,11 +60,7 @@ def changes(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mappin
     return found
 
 
-def _new_ids(before: Mapping[str, Mapping[str, JSON]], after: Mapping[str, Mapping[str, JSON]]) -> set[str]:
-    return {key for table, rows in after.items() for key in rows if key not in before[table]}
-
-
-def with_new(value: Any, new: set[str]) -> Any:
+def with_new(value: Any, new: Collection[str]) -> Any:
     """The value with ids that the world gave exchanged for `<new>`, also within texts: with other call ids the world gives others."""
     if isinstance(value, dict):
         return {name: with_new(item, new) for name, item in value.items()}
@@ -151,16 +145,9 @@ def relabelled(steps: Sequence[Step], prefix: str = "other_") -> list[Step]:
     ]
 
 
-def is_minimal(world: World, steps: Sequence[Step], answer: Mapping[str, str], outcome: Outcome) -> bool:
-    """Whether leaving out any step misses the state or the answer."""
-    for step in steps:
-        other = run_plan(world, without(steps, step.id), {})
-        if other is None:
-            continue
-        asked = {reference.step for reference in references(list(answer.values()))}
-        if other.changes == outcome.changes and asked <= set(other.answers):
-            return False
-    return True
+def superfluous(world: World, plan: PlanExample) -> list[str]:
+    """Steps without which the plan, less all that needs them, succeeds all the same."""
+    return [step.id for step in plan.steps if succeeds(world, plan, without(plan.steps, step.id))]
 
 
 def branches(steps: Sequence[Step]) -> bool:

@@ -63,6 +63,7 @@ class World:
         self._ids: random.Random = random.Random(seed)
         self._database = connect(str(path) if path else ":memory:")
         self._drew_id = False
+        self.drawn: set[str] = set()  # ids that the world gave since the last trial began
         self._keys = {name: entity.key for domain in domains for name, entity in domain.entities.items()}
         self._kept: dict[str, Any] | None = {}  # what queries gave, and whole tables; None while a trial has changed rows
         self._database.create_function("new_id", 1, self._new_id)
@@ -132,6 +133,7 @@ class World:
     def trial(self) -> Iterator[None]:
         """Whatever is called within is undone at the end."""
         self._database.execute("BEGIN IMMEDIATE")
+        self.drawn = set()
         kept = self._kept
         try:
             yield
@@ -183,7 +185,9 @@ class World:
 
     def _new_id(self, pattern: str) -> str:
         self._drew_id = True
-        return fill_pattern(pattern, self._ids)
+        drawn = fill_pattern(pattern, self._ids)
+        self.drawn.add(drawn)
+        return drawn
 
     def _seen(self, call: ToolCall, arguments: str) -> JSON | None:
         row = self._database.execute("SELECT tool, arguments, answer FROM world_calls WHERE id = ?", [call.id]).fetchone()
