@@ -15,10 +15,11 @@ from toolwright.comparison.cell import Cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
+from toolwright.data.frames import evenly
 from toolwright.evaluation.baselines import Majority, Oracle, Uniform, written_call
 from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.models import shuffled_descriptions
-from toolwright.evaluation.tasks import EVALUATIONS, sample, sample_by_label
+from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
 from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result
 
@@ -176,7 +177,7 @@ def test_timing_is_drawn_evenly(data):
 
 
 def test_a_fixed_part_of_the_test_is_used(data):
-    first, second = sample(data.selection("test"), 20), sample(data.selection("test"), 20)
+    first, second = evenly(data.selection("test"), 20), evenly(data.selection("test"), 20)
     assert first == second
     assert len({example.id for example in first}) == 20
 

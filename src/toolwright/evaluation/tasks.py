@@ -34,8 +34,10 @@ def sample_by_label(examples: Sequence[TimingExample], count: int) -> list[Timin
 
 
 def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
-    """Ranking of ten frozen candidates; and the control with the candidates' descriptions exchanged, which must cost a reader dearly."""
-    examples = evenly(data.selection(split), items)
+    """Ranking of ten frozen candidates for English requests that one tool serves; and the control with the candidates' descriptions exchanged, which
+    must cost a reader dearly.
+    """
+    examples = evenly([example for example in data.selection(split) if len(example.tools) == 1 and "zh" not in example.tags], items)
     cases: list[JSON] = []
     scores: dict[str, list[float]] = {name: [] for name in SHOWN_RANKING}
     control: list[float] = []
