@@ -93,6 +93,13 @@ def test_a_sentence_in_two_splits_is_an_offender(domains):
     assert any("stands already as" in offender for offender in domain_offenders([changed], World([changed])))
 
 
+def test_a_training_goal_with_an_unseen_tool_is_an_offender(domains):
+    hotel = next(domain for domain in domains if domain.domain == "hotel")
+    hidden = tuple(tool.model_copy(update={"unseen": True}) if tool.name == "find_guest_bookings" else tool for tool in hotel.tools)
+    changed = hotel.model_copy(update={"tools": hidden})
+    assert any("uses the unseen tool 'find_guest_bookings'" in offender for offender in domain_offenders([changed], World([changed])))
+
+
 def test_unseen_tools_and_foundation_domains_stay_apart(domains, data):
     unseen = {tool.name for domain in domains if domain.part != "foundation" for tool in domain.tools if tool.unseen}
     foundation = {tool.name for domain in domains if domain.part == "foundation" for tool in domain.tools}

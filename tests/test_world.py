@@ -199,6 +199,7 @@ tools:
         ("field: shop_item.item_id,", "field: shop_thing.item_id,", 16, "names no field"),
         ("    rows: 3", "    rows: 3\n    rows: 4", 8, "stands twice"),
         ("domain: shop", "domain: [shop", 3, "not YAML"),
+        ("entities:", 'talk: {answer: {train: ["Thanks!"]}}\nentities:', 5, "needs a reply"),
     ],
 )
 def test_bad_domain_files_are_refused_with_their_line(tmp_path, old, new, line, said):

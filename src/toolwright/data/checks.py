@@ -35,6 +35,17 @@ def domain_offenders(domains: Sequence[Domain], world: World) -> Iterator[str]:
         openings = Counter(" ".join(tool.description.lower().split()[:4]) for tool in domain.tools)
         yield from (f"{domain.domain}: {count} descriptions open with {opening!r}" for opening, count in openings.items() if count > 1)
     yield from _shared_sentences(domains)
+    yield from _trained_on_unseen(domains)
+
+
+def _trained_on_unseen(domains: Sequence[Domain]) -> Iterator[str]:
+    """Goals and sequels of train and dev that use tools which stand in test alone, their own domain's or another's."""
+    unseen = {tool.name for domain in domains for tool in domain.tools if domain.is_unseen(tool)}
+    for domain in domains:
+        told = {f"{split}[{i}]": goal.steps for split in ("train", "dev") for i, goal in enumerate(getattr(domain.goals, split))}
+        told |= {sequel.name: sequel.steps for sequel in domain.goals.sequels if sequel.train or sequel.dev}
+        for name, steps in told.items():
+            yield from (f"{domain.domain}: goal {name} uses the unseen tool {step.tool!r}" for step in steps.values() if step.tool in unseen)
 
 
 def _shared_sentences(domains: Sequence[Domain]) -> Iterator[str]:

@@ -86,6 +86,8 @@ def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
                 yield ("talk", label, *where), "a conversation ends with the user: an odd number of turns"
             elif lost := sorted({match[0] for match in SLOT.findall(saying.reply or "")} - set(saying.slots)):
                 yield ("talk", label, *where), f"the reply's slot {lost[0]!r} does not stand in the saying"
+            elif label == "answer" and saying.reply is None and (domain.part == "foundation" or where[0] != "test"):
+                yield ("talk", label, *where), "is told in training and needs a reply"
 
 
 def _goal_problems(domain: Domain, database: sqlite3.Connection) -> Iterable[tuple[Where, str]]:
