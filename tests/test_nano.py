@@ -11,11 +11,13 @@ from transformers import AutoTokenizer
 
 from toolwright.cli.train import read_settings
 from toolwright.models.hub import NANO
+from toolwright.schema import check_arguments
 from toolwright.training import nano
 from toolwright.training.nano import NanoSettings, School, make_row, train_nano
 from toolwright.training.nano_exercises import VALUE_KINDS, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_guidance import hidden_states
-from toolwright.types import InputError
+from toolwright.training.nano_operations import Operations, imperative, snake, styled
+from toolwright.types import InputError, Tool
 from toolwright.world.engine import World
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "nano.yaml"
@@ -37,6 +39,18 @@ def test_bad_settings_are_named(arguments, said):
 
 def test_later_settings_win():
     assert read_settings([str(RECIPE), "steps=5", "learning_rate=1e-4"], NanoSettings)["steps"] == 5
+
+
+OPERATIONS = [
+    Tool(
+        name=f"{service}.{verb}{noun}",
+        description=f"{verb}s the {noun.lower()} of a {service}. Returns its state. Fails when there is none.",
+        parameters={"type": "object", "properties": {"maxResults": {}, "pageToken": {}}},
+    )
+    for service in ("cluster", "mailbox")
+    for verb in ("Delete", "List", "Restart")
+    for noun in ("Node", "Backup")
+]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +89,7 @@ TINY = NanoSettings(feed_forward=64, steps=4, rows=3, length=512, checkpoint_ste
 
 @pytest.fixture(scope="module")
 def school(lexicon, domains):
-    return School(AutoTokenizer.from_pretrained(str(NANO)), lexicon, Services(World(domains), lexicon), TINY)
+    return School(AutoTokenizer.from_pretrained(str(NANO)), lexicon, Operations(OPERATIONS, lexicon), Services(World(domains), lexicon), TINY)
 
 
 def test_links_lead_from_a_called_name_to_the_described_tool(school):
@@ -126,3 +140,30 @@ def test_states_are_those_of_the_model(tiny_model):
     ids = torch.randint(10, 200, (2, 20), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.allclose(hidden_states(model, ids).last, model.model(input_ids=ids).last_hidden_state, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "style", "told"),
+    [
+        ("acm.ResendValidationEmail", "snake", "resend_validation_email"),
+        ("acm.ResendValidationEmail", "camel", "resendValidationEmail"),
+        ("gkehub.projects.scopes.get", "dotted", "gkehub.projects_scopes_get"),
+        ("s3.X", "snake", "x"),
+    ],
+)
+def test_names_in_other_conventions(name, style, told):
+    assert styled(name, style) == told
+    assert snake("maxResults") == "max_results"
+    assert [imperative(verb) for verb in ("deletes", "fetches", "copies", "pass", "list")] == ["delete", "fetch", "copy", "pass", "list"]
+
+
+def test_operations_are_asked_for_in_their_own_words(lexicon):
+    operations = Operations(OPERATIONS, lexicon)
+    for seed in range(30):
+        made = operations.exercise(1.0, 4, random.Random(seed))
+        named = {tool.name: tool for tool in made.tools}
+        calls = [message.tool_calls[0] for message in made.messages if message.tool_calls]
+        assert calls
+        assert len({call.name for call in calls}) == len(calls)
+        for call in calls:
+            assert check_arguments(named[call.name].parameters, call.arguments) == []

@@ -21,16 +21,19 @@ import numpy as np
 import torch
 
 from toolwright.encoders import encode_minilm, minilm_words
+from toolwright.training.api_corpus import api_operations
 from toolwright.training.convolutions import shift_convolutions
-from toolwright.training.nano_exercises import Lexicon, Services, copying_tokens, likeness_exercise
+from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_guidance import States, guided_loss, hidden_states
 from toolwright.training.nano_init import nano_config, new_nano
+from toolwright.training.nano_operations import Operations
 from toolwright.training.nano_rows import Row, encode
 from toolwright.training.nano_tokenizer import SPECIAL, train_tokenizer
 from toolwright.types import InputError, write_text
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
 
+REAL, OPERATIONS = 0.75, 0.6  # share of exercises, in the end, on tools that people wrote; and of these on real services' operations
 ROWS_PER_FORWARD = 4
 
 
@@ -67,6 +70,7 @@ class School:
 
     tokenizer: Any
     lexicon: Lexicon
+    operations: Operations
     services: Services
     settings: NanoSettings
 
@@ -104,7 +108,7 @@ def train_nano(settings: NanoSettings, out: Path, progress: Callable[[int, int, 
 
 
 def build_school(settings: NanoSettings) -> School:
-    """Tokenizer, words with their neighbours, and the foundation domains."""
+    """Tokenizer, words with their neighbours, operations of real services, and the foundation domains."""
     domains = [domain for domain in load_domains() if domain.part == "foundation"]
     world = World(domains)
     words = minilm_words()
@@ -115,7 +119,7 @@ def build_school(settings: NanoSettings) -> School:
     tokenizer = train_tokenizer(texts, words, settings.pieces, settings.spaced_words, settings.bare_words, settings.capital_words)
     common = words[: settings.spaced_words]
     lexicon = Lexicon.build(common, encode_minilm(common), words[: settings.bare_words])
-    return School(tokenizer, lexicon, Services(world, lexicon), settings)
+    return School(tokenizer, lexicon, Operations(api_operations(), lexicon), Services(world, lexicon), settings)
 
 
 def make_row(school: School, step: int, row: int) -> Row:
@@ -128,9 +132,14 @@ def make_row(school: School, step: int, row: int) -> Row:
     if drawn < (0.25 if done < 0.01 else 0.02):
         ids, trained = copying_tokens(len(school.tokenizer), len(SPECIAL), s.length, source)
         return Row(ids, [float(flag) for flag in trained], [], [])
-    if drawn < 1 - 0.7 * min(1.0, max(0.0, done - 0.05) / 0.3):
-        return encode(school.tokenizer, likeness_exercise(school.lexicon, difficulty, 10, source), s.length, s.name_weight)
-    return encode(school.tokenizer, school.services.exercise(difficulty, 10, source), s.length, s.name_weight)
+    real = REAL * min(1.0, max(0.0, done - 0.05) / 0.3)
+    if drawn < 1 - real:
+        exercise = likeness_exercise(school.lexicon, difficulty, 10, source)
+    elif source.random() < OPERATIONS:
+        exercise = school.operations.exercise(difficulty, 10, source)
+    else:
+        exercise = school.services.exercise(difficulty, 10, source)
+    return encode(school.tokenizer, exercise, s.length, s.name_weight)
 
 
 def _backward(model: Any, states: Callable[[torch.Tensor], States], rows: list[Row], guidance: float) -> tuple[float, float]:
@@ -168,17 +177,20 @@ def measure(model: Any, school: School, rows: int = 16) -> dict[str, float]:
     """Share of the calls, on exercises of each kind at full difficulty, whose name and whose whole text would be written rightly.
 
     The exercises are new; the sentences of `service` are those of the foundation domains, all of which are trained on, so it tells how far training is, and
-    only dev of the tested domains tells what is understood.
+    only dev of the tested domains tells what is understood. So do descriptions of `operations`, of which there are many more.
     """
+    kinds: dict[str, Callable[[random.Random], Exercise]] = {
+        "likeness": lambda source: likeness_exercise(school.lexicon, 1.0, 4, source),
+        "operations": lambda source: school.operations.exercise(1.0, 4, source),
+        "service": lambda source: school.services.exercise(1.0, 4, source),
+    }
     start = school.tokenizer.convert_tokens_to_ids("<tool_call>")
     figures: dict[str, float] = {}
     model.eval()
-    for kind in ("likeness", "service"):
+    for kind, make in kinds.items():
         names = whole = calls = 0
         for row in range(rows):
-            source = random.Random(f"measure/{kind}/{row}")
-            made = likeness_exercise(school.lexicon, 1.0, 4, source) if kind == "likeness" else school.services.exercise(1.0, 4, source)
-            ids = encode(school.tokenizer, made, school.settings.length, 1.0).ids
+            ids = encode(school.tokenizer, make(random.Random(f"measure/{kind}/{row}")), school.settings.length, 1.0).ids
             guess = model(input_ids=torch.tensor([ids])).logits[0].argmax(-1).tolist()
             for at in (i for i, token in enumerate(ids) if token == start):
                 end = next((j for j in range(at, len(ids)) if ids[j] == school.tokenizer.eos_token_id), None)

@@ -1,10 +1,10 @@
 """What nano is pre-trained on: conversations made without end from a seed.
 
-Three kinds. *Copying*: random tokens repeated. *Likeness*: tools of random words, asked for in words that mean nearly the same (MiniLM's neighbours), so
-that matching by meaning is learned over the whole vocabulary and not on a few services. *Service*: the foundation domains, one set of tools
-and many requests in a row; tool names are exchanged for random ones half of the time, and words for near ones now and then, so that reading the
-description pays and remembering the service does not. No tool is asked for twice in a conversation: else the name called last, which copying
-offers, would be a good guess. Exercises grow harder: more tools, longer descriptions, words further apart.
+Four kinds. *Copying*: random tokens repeated. *Likeness*: tools of random words, asked for in words that mean nearly the same (MiniLM's neighbours), so
+that matching by meaning is learned over the whole vocabulary and not on a few services. *Operations* of real services (`nano_operations`). *Service*: the
+foundation domains, one set of tools and many requests in a row; tool names are exchanged for random ones half of the time, and words for near ones now and
+then, so that reading the description pays and remembering the service does not. No tool is asked for twice in a conversation: else the name called last,
+which copying offers, would be a good guess. Exercises grow harder: more tools, longer descriptions, words further apart.
 """
 
 from __future__ import annotations
@@ -80,10 +80,9 @@ def likeness_exercise(lexicon: Lexicon, difficulty: float, turns: int, source: r
         for name, kind in kinds.items():
             if name not in tool.required and source.random() < 0.5:
                 continue
-            value = _value(lexicon, kind, source)
+            value = random_value(lexicon, kind, source)
             arguments[name] = value
-            label = name if source.random() < 0.5 else lexicon.near(name, source)
-            chunks.append(source.choice((f"{label} {value}", f"{label}: {value}", f"{value} {label}", f"{value}")))
+            chunks.append(spoken_value(name if source.random() < 0.5 else lexicon.near(name, source), value, source))
         if source.random() < 0.3:
             source.shuffle(chunks)
         messages += [
@@ -133,7 +132,23 @@ def _padded(lexicon: Lexicon, words: Sequence[str], difficulty: float, source: r
     return text
 
 
-def _value(lexicon: Lexicon, kind: str, source: random.Random) -> str | int | float:
+def spoken_value(label: str, value: str | int | float, source: random.Random) -> str:
+    """A value as a request names it, with what it is or without."""
+    return source.choice((f"{label} {value}", f"{label}: {value}", f"{value} {label}", f"{value}"))
+
+
+def near_words(lexicon: Lexicon, text: str, share: float, source: random.Random, keep: str = "") -> str:
+    """Some lower-case words exchanged for near ones; words of `keep` stay."""
+
+    def exchange(match: re.Match[str]) -> str:
+        word = match[0]
+        return lexicon.near(word, source) if word not in keep and source.random() < share else word
+
+    return re.sub(r"(?<![\w@.])[a-z]{4,}(?![\w@])", exchange, text)
+
+
+def random_value(lexicon: Lexicon, kind: str, source: random.Random) -> str | int | float:
+    """A value of a kind of `VALUE_KINDS`."""
     content = lexicon.words[STOP_WORDS:]
     if kind == "id":
         letters = "".join(source.choice("ABCDEFGHKLMNPRSTUVWX") for _ in range(source.randint(1, 3)))
@@ -185,7 +200,7 @@ class Services:
 
     def _shown(self, name: str, renamed: dict[str, str], difficulty: float, source: random.Random) -> Tool:
         tool = self.world.tools[name]
-        description = self._reworded(tool.description, 0.15 * difficulty, source)
+        description = near_words(self.lexicon, tool.description, 0.15 * difficulty, source)
         if source.random() < 0.3:
             description = re.split(r"(?<=[.;:]) ", description)[0]
         for old, new in renamed.items():
@@ -199,7 +214,7 @@ class Services:
             call = said.call.model_copy(update={"name": renamed.get(said.call.name, said.call.name)})
             kept = [str(value) for value in said.call.arguments.values()]
             if not any(isinstance(value, list | dict) for value in said.call.arguments.values()):
-                last = self._reworded(turns[-1].content, 0.12, source, keep=" ".join(kept))
+                last = near_words(self.lexicon, turns[-1].content, 0.12, source, keep=" ".join(kept))
                 turns[-1] = turns[-1].model_copy(update={"content": last})
             return [*turns, Message(role="assistant", tool_calls=(call,))]
         if frame.label == "clarify":
@@ -209,15 +224,6 @@ class Services:
         else:
             said_back = reply(frame, said.shown, source)
         return [*turns, Message(role="assistant", content=said_back)]
-
-    def _reworded(self, text: str, share: float, source: random.Random, keep: str = "") -> str:
-        """Some lower-case words exchanged for near ones; words of `keep` stay."""
-
-        def exchange(match: re.Match[str]) -> str:
-            word = match[0]
-            return self.lexicon.near(word, source) if word not in keep and source.random() < share else word
-
-        return re.sub(r"(?<![\w@.])[a-z]{4,}(?![\w@])", exchange, text)
 
 
 def copying_tokens(vocabulary: int, first: int, length: int, source: random.Random) -> tuple[list[int], list[bool]]:
