@@ -143,7 +143,7 @@ def clarify_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
     assert tool is not None
     given = [name for name in tool.parameters if name in frame.saying.slots or name in frame.saying.with_]
     missing = [name for name in frame.domain.required(tool) if name not in given]
-    answer = ", ".join(f"{{{name}}}" for name in missing)
+    answer = ", ".join(f"{{{name}:said}}" if frame.domain.parameter_field(tool, name).said else f"{{{name}}}" for name in missing)
     whole = Saying(say=(*frame.saying.turns, question(tool, missing), answer), with_=frame.saying.with_)
     filled = fill_request(frame.domain, tool, whole, stage.world, source)
     offered = stage.offers.offer(frame.domain.domain, [tool.name], filled.turns[0], source)
