@@ -17,7 +17,7 @@ from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.dialogues import MOST_RIGHT, misread
-from toolwright.data.fill import Request, fill_request, plain, render, report, say, stands_in, whole
+from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, whole
 from toolwright.data.frames import frames
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.schema import check_arguments
@@ -240,6 +240,19 @@ def test_a_report_tells_money_and_defaults(world, domains):
     tool = hotel.by_name["calculate_stay_deposit"].model_copy(update={"reply": "{percent} % of {price}: {deposit}"})
     call = ToolCall(id="c", name=tool.name, arguments={"price": 1445})
     assert report(tool, Request(("",), {}, call, world.preview(call), ()), world) == "30 % of 1445: 433.50"
+
+
+def test_a_report_tells_the_first_of_a_list_and_how_many_more_there_are(world, domains):
+    hotel = next(domain for domain in domains if domain.domain == "hotel")
+    tool = hotel.by_name["find_guest_bookings"].model_copy(update={"reply": "{total}: {bookings}.", "each": "{room_number} {status}"})
+    call = ToolCall(id="c", name=tool.name, arguments={"guest_name": "a"})
+    result = world.preview(call)
+    shown = [f"{one['room_number']} {one['status'].replace('_', ' ')}" for one in result.content["bookings"]]
+    told = report(tool, Request(("",), {}, call, result, ()), world)
+    assert len(shown) > TOLD_ITEMS
+    assert told == f"{result.content['total']}: {'; '.join(shown[:TOLD_ITEMS])}; {result.content['total'] - TOLD_ITEMS} more."
+    nobody = call.model_copy(update={"arguments": {"guest_name": "Nobody Here"}})
+    assert report(tool, Request(("",), {}, nobody, world.preview(nobody), ()), world) == "0: none."
 
 
 def test_too_few_tools_are_wrong_input(domains):

@@ -102,7 +102,8 @@ def report(tool: ToolSpec, request: Request, world: World) -> str:
             render(tool.each, {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()})
             for item in values[name][:TOLD_ITEMS]
         ]
-        more = len(values[name]) - len(items)
+        total = values.get("total") if schemas.get("total", {}).get("type") == "integer" else None  # of what the list gives the first of
+        more = max(len(values[name]), total or 0) - len(items)
         shown[name] = "; ".join([*items, *([f"{more} more"] if more else [])]) or "none"
     return render(tool.reply, {slot: shown.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
 
