@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from toolwright.data.build import SPLITS, Dataset, Sizes, build_data, open_data
 from toolwright.world.engine import World
@@ -14,6 +15,8 @@ from toolwright.world.spec import Domain
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 SMALL = Sizes(

@@ -1,11 +1,13 @@
 """The command line: exit codes, one-line errors, JSON on stdout alone."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from toolwright.cli.progress import track
 from toolwright.schema import write_tool
 from toolwright.tools.catalog import read_catalog
 from toolwright.types import Tool
@@ -83,3 +85,8 @@ def test_malformed_lines_are_named_with_file_and_line(tools, tmp_path):
 
 def test_unknown_options_are_exit_code_2():
     run("select", "--nope", code=2)
+
+
+def test_progress_in_a_log_is_a_line_a_stage(capsys):
+    assert list(track(["a", "b"], "counting")) == ["a", "b"]
+    assert re.fullmatch(r"counting: 2 in \d+ s\n", capsys.readouterr().err)

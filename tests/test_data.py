@@ -18,7 +18,7 @@ from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.dialogues import MOST_RIGHT, misread
 from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, whole
-from toolwright.data.frames import frames
+from toolwright.data.frames import cluster_of, frame_of, frames
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
@@ -167,6 +167,15 @@ def test_dialogues_hold_together(data):
         assert dialogue.messages[-1].role == "assistant"
         assert not any("{" in message.content for message in dialogue.messages if message.role == "user")
     assert {dialogue.task for dialogue in data.dialogues("train")} == set(MIX)
+
+
+def test_what_is_about_one_tool_stands_and_falls_together(data):
+    clusters = {cluster_of(f"hotel.cancel_booking.{kind}.test{i}.{k}") for kind in ("request", "clarify", "zh") for i in (0, 1) for k in (0, 1)}
+    assert clusters == {"hotel.cancel_booking"}
+    assert cluster_of("ci.ci.start_run.request.test7.2") == "ci.ci.start_run"
+    assert cluster_of("hotel.goal.test0.3") == "hotel.goal.test0"
+    for example in (*data.selection("test"), *data.timing("test"), *data.calls("test"), *data.planning("test")):
+        assert frame_of(example.id).startswith(cluster_of(example.id))
 
 
 def test_selection_asks_for_one_tool_several_or_none(data):

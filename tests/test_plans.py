@@ -12,7 +12,7 @@ from toolwright.data.goal_states import branches, changes, loosened, reaches, re
 from toolwright.planning.references import Reference, UnresolvedError, references, renamed, resolve
 from toolwright.types import Step
 from toolwright.world.engine import World
-from toolwright.world.goals import Sequel, Told
+from toolwright.world.goals import GoalStep, Sequel, Told
 
 STEPS = (
     Step(id="s1", tool="a"),
@@ -121,3 +121,13 @@ def test_goals_whose_tools_the_world_lacks_are_left_out(domains, world):
     step = next(iter(goal.steps.values())).model_copy(update={"tool": "tool_of_elsewhere"})
     changed = hotel.model_copy(update={"goals": hotel.goals.model_copy(update={"train": (goal.model_copy(update={"steps": {"x": step}}),)})})
     assert Plans([changed], world, "train", 0).goals == []
+
+
+def test_a_plans_report_tells_sums_with_their_cents(domains, world):
+    plans = Plans(domains, world, "train", seed=0)
+    draft = Draft(steps={"s1": GoalStep(tool="find_guest_bookings", arguments={}), "s2": GoalStep(tool="calculate_stay_deposit", arguments={})})
+    answers = {"s1": {"bookings": [{"status": "checked_in"}], "total": 1.0}, "s2": {"deposit": 433.5}}
+    assert plans.told("$s2.deposit", draft, answers) == "433.50"
+    assert plans.told("$s1.bookings[0].status", draft, answers) == "checked in"
+    assert plans.told("$s1.total", draft, answers) == "1"
+    assert plans.told("as agreed: ${s2.deposit}", draft, answers) == "as agreed: 433.5"

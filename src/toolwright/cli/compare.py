@@ -31,6 +31,7 @@ def compare(
     output: Annotated[Path, typer.Option(help="Where results, cells and the report go.")] = Path("runs/compare"),
 ) -> None:
     """Train methods at equal budgets, evaluate the adapters from disk, and write a report; finished cells are not repeated."""
+    from toolwright.cli.progress import Bars
     from toolwright.comparison.cell import Cell
     from toolwright.comparison.grid import Grid, check_methods, rows_and_methods, run_grid
     from toolwright.comparison.methods import METHODS, PROFILES, TRAINING
@@ -53,7 +54,7 @@ def compare(
         for seed in (numbers if row in METHODS else numbers[:1])
     )
     with Bars() as bars:
-        results = run_grid(Grid(output, cells), bars.told)
+        results = run_grid(Grid(output, cells), lambda cell, stage, done, total: bars.told(f"{cell} · {stage}", done, total))
     page = write_report(output)
     show(results)
     typer.echo(f"report: {page}")
@@ -85,38 +86,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
+    from toolwright.cli.progress import track
     from toolwright.data.build import build_data, open_data
     from toolwright.world.load import load_domains
 
     folder = data or output / "data"
     if data is None and not (folder / "manifest.json").is_file():
-        typer.echo(f"building data from the world → {folder}", err=True)
-        build_data(load_domains(), folder, workers=os.cpu_count() or 1)
+        build_data(load_domains(), folder, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, f"building {folder}"))
     return folder, open_data(folder).sha256
-
-
-class Bars:
-    """A progress bar for each stage of each cell, on stderr."""
-
-    def __enter__(self) -> Bars:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=Console(stderr=True))
-        self.tasks: dict[str, TaskID] = {}
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def told(self, cell: str, stage: str, done: int, total: int) -> None:
-        """A cell has come this far."""
-        name = f"{cell} · {stage}"
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=total)
-        self.progress.update(self.tasks[name], completed=done, total=total)
 
 
 def show(results: list[Result]) -> None:

@@ -27,15 +27,12 @@ def build(
     format: Annotated[Format, typer.Option(help="parquet: also as Parquet with a dataset card, for Hugging Face datasets.")] = Format.jsonl,
 ) -> None:
     """Write agent_tools, agent_benchmark and agent_sft from the world's domains."""
-    from rich.console import Console
-    from rich.progress import track
-
+    from toolwright.cli.progress import track
     from toolwright.data.build import build_data, open_data
     from toolwright.data.parquet import write_parquet
     from toolwright.world.load import load_domains
 
-    console = Console(stderr=True)
-    manifest = build_data(load_domains(), out, seed, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building", console=console))
+    manifest = build_data(load_domains(), out, seed, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building"))
     for name in manifest["files"]:
         lines = sum(1 for _ in (out / name).open(encoding="utf-8"))
         typer.echo(f"{lines:7,}  {out / name}", err=True)
@@ -74,20 +71,17 @@ def check(
 
 def _gates_hold(data: Path | None) -> bool:
     """Print every gate with its figure; offenders go to stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
+    from toolwright.cli.progress import track
     from toolwright.data.build import build_data, open_data
     from toolwright.data.gates import GATES
     from toolwright.world.load import load_domains
 
-    console = Console(stderr=True)
     domains = load_domains()
     with TemporaryDirectory() as folder:
         if data is None:
-            build_data(domains, Path(folder), workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building", console=console))
+            build_data(domains, Path(folder), workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building"))
         opened = open_data(data or Path(folder))
-        found = [gate(domains, opened) for gate in track(GATES, "checking", console=console)]
+        found = [gate(domains, opened) for gate in track(GATES, "checking")]
     for gate in found:
         typer.echo(f"{'holds' if gate.holds else 'FAILS'}  {gate.name:58} {gate.shown:>9}   {gate.bound}")
         if not gate.holds:

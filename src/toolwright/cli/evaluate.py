@@ -29,9 +29,7 @@ def selection(
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
     """Score a selector on requests with known tools; random and majority stand beside it."""
-    from rich.console import Console
-    from rich.progress import track
-
+    from toolwright.cli.progress import track
     from toolwright.data.public import SELECTION_SETS, SelectionSet, public_directory
     from toolwright.evaluation.selectors import evaluate_selector
     from toolwright.selection import SELECTORS
@@ -49,11 +47,8 @@ def selection(
     else:
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
     ranker = SELECTORS[selector]().fit(chosen.tools)
-    console = Console(stderr=True)
     config = {"selector": selector, "data": public or str(data)}
-    report = evaluate_selector(
-        ranker, chosen.tools, chosen.examples, config=config, progress=lambda items: track(items, "ranking", console=console, transient=True)
-    )
+    report = evaluate_selector(ranker, chosen.tools, chosen.examples, config=config, progress=lambda items: track(items, "ranking"))
     if out is not None:
         write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
     show(report, selector)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +23,12 @@ def nano(
     out: Annotated[Path, typer.Option(help="Where checkpoints, the log and the model go.")] = Path("runs/nano"),
 ) -> None:
     """Pre-train the small base model; cut off, it goes on from its last checkpoint."""
+    from toolwright.cli.progress import Bars
     from toolwright.training.nano import NanoSettings, train_nano
 
     settings = NanoSettings(**read_settings(overrides or [], NanoSettings))
-    with bar("nano", settings.steps) as told:
-        folder = train_nano(settings, out, lambda done, total, word: told(done, word))
+    with Bars() as bars:
+        folder = train_nano(settings, out, lambda done, total, word: bars.told("nano", done, total, word))
     typer.echo(f"model: {folder}")
 
 
@@ -40,6 +39,7 @@ def sft(
     out: Annotated[Path, typer.Option(help="Where the audit, checkpoints and the adapter go.")] = Path("runs/sft"),
 ) -> None:
     """Fine-tune a model on agent_sft with LoRA; prints the mask audit first; cut off, it goes on from its last checkpoint."""
+    from toolwright.cli.progress import Bars
     from toolwright.data.build import open_data
     from toolwright.training.sft import AgentSFTTrainer, SFTSettings
     from toolwright.types import InputError
@@ -48,21 +48,9 @@ def sft(
     if missing := [key for key in ("model", "steps") if key not in given]:
         raise InputError(f"setting {missing[0]!r} is missing; it has no default")
     chosen, dataset = SFTSettings(**given), open_data(data)
-    with bar("sft", chosen.steps) as told:
-        trained = AgentSFTTrainer(chosen, out, lambda done, total: told(done, "")).train(dataset.dialogues("train"), dataset.tools)
+    with Bars() as bars:
+        trained = AgentSFTTrainer(chosen, out, lambda done, total: bars.told("sft", done, total)).train(dataset.dialogues("train"), dataset.tools)
     typer.echo(f"adapter: {trained.adapter} (sha256 {trained.sha256[:12]}, {trained.seconds:.0f} s, {trained.tokens:,} tokens)")
-
-
-@contextmanager
-def bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar on stderr; what it yields is told (steps done, a word on how it goes)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task(title, total=total)
-        yield lambda done, word: bars.update(task, completed=done, description=f"{title} {word}")
 
 
 def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 from toolwright.comparison.methods import METHODS
-from toolwright.data.frames import frame_of
+from toolwright.data.frames import cluster_of
 from toolwright.evaluation.statistics import paired_difference
 from toolwright.types import Comparison, Result, write_text
 
@@ -31,8 +31,8 @@ def write_comparisons(output: Path, results: Sequence[Result]) -> list[Compariso
         for first, second in combinations(methods, 2):
             ids = sorted(scores[first].keys() & scores[second].keys())
             if ids:
-                frames = [frame_of(id_) for id_ in ids]
-                difference, p = paired_difference([scores[first][id_] for id_ in ids], [scores[second][id_] for id_ in ids], frames)
+                clusters = [cluster_of(id_) for id_ in ids]
+                difference, p = paired_difference([scores[first][id_] for id_ in ids], [scores[second][id_] for id_ in ids], clusters)
                 found.append(Comparison(metric=key, first=first, second=second, difference=difference, p=p, significant=False))
     corrected = holm(found)
     write_text(output / "comparisons.jsonl", "".join(one.model_dump_json() + "\n" for one in corrected))

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolwright.data.fill import plain, render, whole
+from toolwright.data.fill import plain, render, told_value, whole
 from toolwright.data.goal_states import branches, loosened, relabelled, run_plan, succeeds, superfluous, with_new
-from toolwright.planning.references import references, renamed, resolve
+from toolwright.planning.references import WHOLE, references, renamed, resolve
 from toolwright.types import JSON, PlanExample, Split, Step
 from toolwright.world.engine import World
 from toolwright.world.goals import SLOT, Goal, GoalStep, Sequel, Told, filled
@@ -203,8 +203,20 @@ class Plans:
         )
         if not succeeds(self.world, example, relabelled(steps)) or superfluous(self.world, example):
             return None
-        found = {name: whole(value) for name, value in resolve(dict(draft.answer), outcome.answers).items()}
+        found = {name: self.told(value, draft, outcome.answers) for name, value in draft.answer.items()}
         return Planned(example, outcome.answers, spoken(" ".join(draft.replies), found))
+
+    def told(self, value: Any, draft: Draft, answers: Mapping[str, JSON]) -> str:
+        """What an answer of the plan says, written as its producer's own report would write it."""
+        if not (isinstance(value, str) and WHOLE.fullmatch(value)):
+            return plain(resolve(value, answers))
+        reference = next(references(value))
+        tool = self.world.tools[draft.steps[reference.step].tool]
+        schema: JSON = tool.returns or {}
+        name = ""
+        for key in reference.path:
+            schema, name = (schema["items"], f"{name}[]") if isinstance(key, int) else (schema["properties"][key], f"{name}.{key}" if name else key)
+        return told_value(reference.find(answers), schema, tool.extras["meanings"]["returns"].get(name))
 
 
 def build_plans(domains: Sequence[Domain], world: World, split: Split, count: int, seed: int) -> list[PlanExample]:

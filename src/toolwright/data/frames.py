@@ -124,6 +124,12 @@ def frame_of(id_: str) -> str:
     return id_.rsplit(".", 1)[0]
 
 
+def cluster_of(id_: str) -> str:
+    """What an example succeeds or fails together with: the other frames of its tool; its own frame where it is about no tool or a goal."""
+    about, kind, _, _ = id_.rsplit(".", 3)
+    return about if kind in ("request", "clarify", "follow", "zh") else frame_of(id_)
+
+
 def evenly(examples: Sequence[E], count: int, seed: int = 0) -> list[E]:
     """At most `count` examples: one of every frame before a second of any, in order of their ids."""
     return sorted(in_turn(examples, seed)[:count], key=lambda example: example.id)

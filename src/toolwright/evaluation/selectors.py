@@ -37,7 +37,7 @@ def evaluate_selector(
     examples: Sequence[SelectionExample],
     *,
     config: JSON,
-    progress: Callable[[Iterable[SelectionExample]], Iterable[SelectionExample]] = iter,
+    progress: Callable[[Sequence[SelectionExample]], Iterable[SelectionExample]] = iter,
     seed: int = 0,
 ) -> SelectionReport:
     """Rank the catalogue for every request that some tool serves.

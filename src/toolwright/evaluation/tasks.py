@@ -1,6 +1,6 @@
 """The three tests of agent_benchmark: every metric with its interval, by group, and every case.
 
-Sentences that come from one frame are not independent: intervals draw whole frames. A fixed, seeded part of each test is used, the same for every method.
+Sentences about one tool are not independent: intervals draw all that a tool has. A fixed, seeded part of each test is used, the same for every method.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from toolwright.data.build import Dataset
-from toolwright.data.frames import evenly, frame_of
+from toolwright.data.frames import cluster_of, evenly
 from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, offered, shuffled_descriptions
@@ -51,7 +51,7 @@ def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items:
         control.append(float(misled[0] in example.tools))
         cases.append({"id": example.id, "query": example.query, "gold": example.tools, "ranking": ranking, "top_1": found["top_1"], "tags": example.tags})
     metrics = _means("selection", scores, examples)
-    metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [frame_of(example.id) for example in examples])
+    metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [cluster_of(example.id) for example in examples])
     return metrics, cases
 
 
@@ -72,18 +72,18 @@ def evaluate_timing(predictor: Predictor, data: Dataset, split: Split, items: in
         cases.append({"id": example.id, "text": text, "gold": example.label, "predicted": label, "probabilities": probabilities, "tags": example.tags})
     g, p, right = np.array(gold), np.array(predicted), [a == b for a, b in zip(gold, predicted, strict=True)]
     metrics = _means("timing", {"accuracy": [float(one) for one in right]}, examples)
-    frames = [frame_of(example.id) for example in examples]
+    clusters = [cluster_of(example.id) for example in examples]
     others = {
         "macro_f1": lambda i: macro_f1(g[i].tolist(), p[i].tolist()),
         "balanced_accuracy": lambda i: balanced_accuracy(g[i].tolist(), p[i].tolist()),
         "ece": lambda i: expected_calibration_error([confidence[j] for j in i], [right[j] for j in i]),
     }
-    metrics |= {f"timing.{name}": statistic_interval(statistic, frames) for name, statistic in others.items()}
+    metrics |= {f"timing.{name}": statistic_interval(statistic, clusters) for name, statistic in others.items()}
     assert abs(accuracy(gold, predicted) - metrics["timing.accuracy"].value) < 1e-9
     for name, members in (("over_call", g != "call"), ("under_call", g == "call")):
         wrong = (p == "call") if name == "over_call" else (p != "call")
         if members.any():
-            metrics[f"timing.{name}"] = mean_interval(wrong[members].astype(float).tolist(), [f for f, inside in zip(frames, members, strict=True) if inside])
+            metrics[f"timing.{name}"] = mean_interval(wrong[members].astype(float).tolist(), [f for f, inside in zip(clusters, members, strict=True) if inside])
     return metrics, cases
 
 
@@ -116,7 +116,7 @@ def _means(task: str, scores: dict[str, list[float]], examples: Sequence[Any]) -
     groups |= {f"/{tag}": [i for i, example in enumerate(examples) if tag in example.tags] for tag in ("seen_tools", "unseen_tools")}
     for group, members in groups.items():
         if members:
-            frames = [frame_of(examples[i].id) for i in members]
-            found = mean_intervals({name: [values[i] for i in members] for name, values in scores.items()}, frames)
+            clusters = [cluster_of(examples[i].id) for i in members]
+            found = mean_intervals({name: [values[i] for i in members] for name, values in scores.items()}, clusters)
             metrics |= {f"{task}.{name}{group}": metric for name, metric in found.items()}
     return metrics
