@@ -1,6 +1,6 @@
 """agent_benchmark, planning: goals of the domain files, put together, filled from the world, and checked by running them.
 
-An example is one goal, or two of them, with none to two sequels that take up what the goals came to know. The gold plan is run on the world and undone: every
+An example is one goal, or two of them, with up to two sequels that take up what the goals came to know. The gold plan is run on the world and undone: every
 call must succeed; what it changed is the goal state; and leaving out any step must miss the state or the answer (minimality). Goals stand in
 one split only, so that the plans of test are not those of train with other values.
 """
@@ -24,7 +24,8 @@ ATTEMPTS = 12  # drafts tried until one runs and is minimal
 TURNS = 4  # attempts for each example wanted, at most
 MOST_STEPS = 10
 ANOTHER_GOAL = 0.25  # share of examples with a second goal
-ENOUGH = 0.35  # chance to stop before each further sequel
+MOST_SEQUELS = 2
+ENOUGH = 0.25  # chance to stop before each further sequel
 DONE = "That is done."
 JOINTS = ("", "Then ", "After that, ", "And ", "Also, ", "Once that is done, ")
 
@@ -38,6 +39,8 @@ class Draft:
     tells: dict[str, Told] = field(default_factory=dict)
     answer: dict[str, str] = field(default_factory=dict)
     replies: list[str] = field(default_factory=list)
+    sequels: int = 0
+    taken: set[str] = field(default_factory=set)  # what sequels have told on: nobody asks for the same thing to be told three times
 
     def add(self, steps: Mapping[str, GoalStep], values: JSON) -> dict[str, str]:
         """Take steps over, their slots filled; returns what each is called now."""
@@ -64,11 +67,13 @@ class Draft:
         given: JSON = {}
         said: JSON = {}
         for want, meaning in sequel.wants.items():
-            fitting = [told for told in self.tells.values() if takes(meaning, told.meaning) and told.value not in given.values()]
+            fitting = [told for told in self.tells.values() if takes(meaning, told.meaning) and told.value not in {*given.values(), *self.taken}]
             if not fitting:
                 return False
             told = source.choice(fitting)
             given[want], said[want] = told.value, source.choice(told.said)
+        self.taken |= {value for want, value in given.items() if sequel.wants[want] != "email"}
+        self.sequels += 1
         as_text = {want: "${" + value[1:] + "}" if value.startswith("$") else value for want, value in given.items()}
         as_text |= {f"{want}_said": text[0].upper() + text[1:] for want, text in said.items()}
         steps = {name: _with_told(step, given, as_text) for name, step in sequel.steps.items()}
@@ -167,7 +172,7 @@ class Plans:
             draft.add_goal(other, _row(self.world, other.example, source), source)
         fitting = [sequel for sequel in self.sequels if not sequel.after or domain in sequel.after]
         for sequel in source.sample(fitting, len(fitting)):
-            if len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:
+            if draft.sequels == MOST_SEQUELS or len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:
                 break
             used = {step.tool for step in draft.steps.values()}
             if not used & {step.tool for step in sequel.steps.values()}:
