@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,12 +21,14 @@ from toolwright.data.dialogues import MOST_RIGHT, misread
 from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, whole
 from toolwright.data.frames import cluster_of, frame_of, frames
 from toolwright.data.offers import CANDIDATES, Offers
+from toolwright.data.versions import NEWEST, UNFROZEN, VERSIONS, version_of
 from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
 
 SPLITS = ("train", "dev", "test")
+ROOT = Path(__file__).parent.parent
 
 
 def test_the_domains_hold_their_gates():
@@ -37,6 +40,18 @@ def test_the_domains_hold_their_gates():
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(domains, data, tmp_path):
     assert build_data(domains, tmp_path / "again", sizes=SMALL, workers=2)["sha256"] == data.sha256
     assert build_data(domains, tmp_path / "other", seed=1, sizes=SMALL)["sha256"] != data.sha256
+
+
+def test_the_data_is_the_newest_frozen_version(tmp_path):
+    """Whoever changes the data on purpose gives it a new version and tells the users."""
+    manifest = build_data(load_domains(), tmp_path, workers=os.cpu_count() or 1)
+    assert manifest["sha256"] == VERSIONS[NEWEST]
+    assert manifest["version"] == NEWEST
+    assert f"data {NEWEST}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_other_data_has_no_version(data):
+    assert version_of(data.sha256) == UNFROZEN
 
 
 def test_sentences_do_not_depend_on_the_hash_seed():

@@ -200,6 +200,7 @@ class Result(Record):
     model: str
     status: Literal["done", "failed"]
     error: str | None = None
+    data_version: str = ""
     data_sha256: str = ""
     adapter_sha256: str = ""
     metrics: dict[str, Metric] = Field(default_factory=dict)

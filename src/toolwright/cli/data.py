@@ -39,7 +39,7 @@ def build(
     if format is Format.parquet:
         write_parquet(open_data(out), out / "parquet")
         typer.echo(f"         {out / 'parquet'}", err=True)
-    typer.echo(f"sha256 {manifest['sha256']}", err=True)
+    typer.echo(f"version {manifest['version']}, sha256 {manifest['sha256']}", err=True)
 
 
 @app.command()
@@ -74,6 +74,7 @@ def _gates_hold(data: Path | None) -> bool:
     from toolwright.cli.progress import track
     from toolwright.data.build import build_data, open_data
     from toolwright.data.gates import GATES
+    from toolwright.data.versions import version_of
     from toolwright.world.load import load_domains
 
     domains = load_domains()
@@ -81,6 +82,7 @@ def _gates_hold(data: Path | None) -> bool:
         if data is None:
             build_data(domains, Path(folder), workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building"))
         opened = open_data(data or Path(folder))
+        typer.echo(f"data version {version_of(opened.sha256)}, sha256 {opened.sha256}")
         found = [gate(domains, opened) for gate in track(GATES, "checking")]
     for gate in found:
         typer.echo(f"{'holds' if gate.holds else 'FAILS'}  {gate.name:58} {gate.shown:>9}   {gate.bound}")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolwright import __version__
 from toolwright.comparison.methods import METHODS, Profile
+from toolwright.data.versions import version_of
 from toolwright.types import InputError, Metric, Result, sha256_of_files, write_text
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Cell:
     def name(self) -> str:
         return f"{self.method}-s{self.seed}"
 
+    @property
+    def data_identity(self) -> dict[str, str]:
+        """What a result says of the data it was measured on."""
+        return {"data_version": version_of(self.data_sha256), "data_sha256": self.data_sha256}
+
     @classmethod
     def load(cls, path: Path) -> Cell:
         """Read a cell's description. Raises `InputError` for one that another version wrote."""
@@ -73,7 +79,7 @@ def run_cell(folder: Path) -> Result:
     except Exception as error:  # noqa: BLE001  a failed run is a failed row, with its error; nothing is put in its place
         (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-        result = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=message, data_sha256=cell.data_sha256)
+        result = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=message, **cell.data_identity)
     write_text(finished, result.model_dump_json())
     return result
 
@@ -113,7 +119,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
         seed=cell.seed,
         model=cell.model,
         status="done",
-        data_sha256=cell.data_sha256,
+        **cell.data_identity,
         adapter_sha256=trained.sha256 if trained else "",
         metrics=metrics,
         seconds={stage: round(value, 3) for stage, value in seconds.items()},

@@ -99,7 +99,7 @@ def _run(cell: Cell, folder: Path, progress: Progress) -> None:
     if _result(folder) is None:
         tail = (folder / "stderr.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [""]
         error = f"the worker ended with code {code} before it had a result; {tail[0][:300]}"
-        failed = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=error, data_sha256=cell.data_sha256)
+        failed = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=error, **cell.data_identity)
         write_text(folder / "result.json", failed.model_dump_json())
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from toolwright.data.agent_benchmark import Material, build_calls, build_selection, build_timing
 from toolwright.data.agent_plans import build_plans
 from toolwright.data.agent_sft import build_dialogues
+from toolwright.data.versions import version_of
 from toolwright.tools.catalog import write_catalog
 from toolwright.types import (
     JSON,
@@ -121,11 +122,13 @@ def build_data(
             for part in progress(parts):
                 running[part].result()
     files = {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.rglob("*.jsonl"))}
+    sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     manifest: JSON = {
+        "version": version_of(sha256),
         "seed": seed,
         "domains": {domain.domain: domain.part for domain in domains},
         "files": files,
-        "sha256": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        "sha256": sha256,
         "versions": {"toolwright": version("toolwright"), "faker": version("faker"), "python": sys.version.split()[0]},
     }
     write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")

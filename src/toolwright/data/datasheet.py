@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolwright.data.build import Dataset
 from toolwright.data.stats import counts, tools_by_part
+from toolwright.data.versions import version_of
 
 TEXT = """# Datasheet: agent_tools, agent_benchmark, agent_sft
 
@@ -32,7 +33,7 @@ by phrasing (a sentence stands in one split only), by tool (the test asks for to
 |---|---|---|---|
 {rows}
 
-Hash of all files: `{sha256}` (seed {seed}).
+Version {version}; hash of all files `{sha256}`, seed {seed}.
 
 ## Limits
 English, and Chinese for a part of the test. The services are made up: no brand, person or place in them is real. Requests are written by few hands,
@@ -46,4 +47,4 @@ def datasheet(data: Dataset) -> str:
     """The datasheet of a built data directory."""
     tools = "\n".join(f"- {part}: {domains} domains, {number} tools" for part, (domains, number) in tools_by_part(data).items())
     rows = "\n".join(f"| {c.task} | {c.split} | {c.lines:,} | {', '.join(f'{name} {number:,}' for name, number in c.groups.items())} |" for c in counts(data))
-    return TEXT.format(tools=tools, rows=rows, sha256=data.sha256, seed=data.seed)
+    return TEXT.format(tools=tools, rows=rows, version=version_of(data.sha256), sha256=data.sha256, seed=data.seed)
