@@ -18,10 +18,13 @@ from toolwright.world.tables import make_value
 TOLD_ITEMS = 4  # of a list, in a report
 ATTEMPTS = 30  # rows tried until the call runs in the world
 COUNTED = (
-    "account approval article backup batch box branch case clash class colleague company concert contract copy core day deal degree delivery departure "
-    "device document entry event follower guild hit hour instance issue item job locker login lot machine mark match member migration minute month "
-    "night outage pack pallet parameter payment person point post product project record release report repository review room run sale seat sentence "
-    "server sprint supply test ticket topic track trade training translator trip value verdict visit week year"
+    "account adult agent alert appointment approval article backup batch bedroom bin box branch call carton case centimetre check clash class coat coin "
+    "colleague comment company concert contract copy core date day deal degree delivery departure device document email employee entry euro event file "
+    "folder follower game gigabyte gram guild heart hectare hit hour instalment instance issue item iteration job kid kilo kilometre lesson line list "
+    "litre locker login lot machine mark match member message metre migration mile millimetre minute month night opening outage pack page pallet parameter "
+    "parcel part payment payslip period person photo piece place player point post pound product project pupil record reject release remark replica report "
+    "repository respondent review ride room round run sale seat second sentence server share shift sprint star step supply tariff test ticket time tonne "
+    "topic track trade training translator trip unit value verdict visit visitor vote week word year"
 ).split()
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
