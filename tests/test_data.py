@@ -18,7 +18,7 @@ from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.dialogues import MOST_RIGHT, misread
-from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, whole
+from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, told_value, whole
 from toolwright.data.frames import cluster_of, frame_of, frames
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.data.versions import NEWEST, UNFROZEN, VERSIONS, version_of
@@ -257,6 +257,11 @@ def test_values_are_written_as_people_write_them():
 )
 def test_one_thing_is_told_in_the_singular(count, text):
     assert render("{n} nights, {n} entries; {n} boxes are left", {"n": str(count)}) == text
+
+
+def test_a_list_is_told_item_by_item():
+    assert told_value(["half_board", "parking"], {"type": "array", "items": {"enum": ["half_board", "parking"]}}, None) == "half board and parking"
+    assert told_value([], {"type": "array"}, None) == "none"
 
 
 def test_a_report_tells_money_and_defaults(world, domains):

@@ -120,6 +120,8 @@ def told_list(tool: ToolSpec) -> str | None:
 def told_value(value: Any, schema: JSON, meaning: str | None) -> str:
     """A value of an answer as people tell it: sums with their cents, choices without underscores, moments without the T."""
     value = whole(value)
+    if isinstance(value, list):
+        return plain([told_value(item, schema.get("items", {}), meaning) for item in value])
     if meaning == "money" and isinstance(value, float):
         return f"{value:.2f}"
     if isinstance(value, str) and "enum" in schema:
