@@ -80,7 +80,7 @@ class Draft:
         self.add(steps, values)
         chosen = source.choice(say)
         sentence = spoken(chosen, {**values, **said})
-        joint = source.choice(JOINTS) if sentence[0].isupper() and not sentence.split()[0].isupper() and not chosen.startswith("{") else ""
+        joint = "" if chosen.startswith(("{", "I ", "I'")) else source.choice(JOINTS)
         self.sentences.append(joint + (sentence[0].lower() + sentence[1:] if joint else sentence))
         if sequel.reply:
             self.replies.append(spoken(sequel.reply, {**values, **said}))
