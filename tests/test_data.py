@@ -18,9 +18,10 @@ from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
 from toolwright.data.dialogues import MOST_RIGHT, misread
-from toolwright.data.fill import TOLD_ITEMS, Request, fill_request, plain, render, report, say, stands_in, told_value, whole
+from toolwright.data.fill import Request, fill_request, plain, render, say, stands_in, whole
 from toolwright.data.frames import cluster_of, frame_of, frames
 from toolwright.data.offers import CANDIDATES, Offers
+from toolwright.data.reports import TOLD_ITEMS, report, told_value, without_label, without_list
 from toolwright.data.versions import NEWEST, UNFROZEN, VERSIONS, version_of
 from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
@@ -259,6 +260,35 @@ def test_one_thing_is_told_in_the_singular(count, text):
     assert render("{n} nights, {n} entries; {n} boxes are left", {"n": str(count)}) == text
 
 
+@pytest.mark.parametrize(
+    ("reply", "without"),
+    [
+        ("I found {total} rooms: {found}.", "I found no rooms."),
+        ("I found {total}, the cheapest first: {found}.", "I found none."),
+        ("Rooms, {total} in all: {found}.", "Rooms: {found}."),
+        ("{total} due on {day}: {found}.", "None due on {day}."),
+        ("{total} free rooms, cheapest first: {found}.", "No free rooms."),
+        ("Free on {day} ({total} in all): {found}.", "Free on {day}: {found}."),
+    ],
+)
+def test_an_empty_list_is_not_read_out(reply, without):
+    assert without_list(reply, "found") == without
+
+
+@pytest.mark.parametrize(
+    ("reply", "without"),
+    [
+        ("{id} is paused. Restart: {until}.", "{id} is paused."),
+        ("{id} is paused; restart: {until}, reason: {why}.", "{id} is paused, reason: {why}."),
+        ("{id} is paused, restart: {until}; reason: {why}.", "{id} is paused; reason: {why}."),
+        ("{id} is off. Restart: {until}, reason: {why}.", "{id} is off. Reason: {why}."),
+        ("It runs until {until}.", "It runs until {until}."),
+    ],
+)
+def test_an_empty_value_is_not_read_out(reply, without):
+    assert without_label(reply, "until") == without
+
+
 def test_a_list_is_told_item_by_item():
     assert told_value(["half_board", "parking"], {"type": "array", "items": {"enum": ["half_board", "parking"]}}, None) == "half board and parking"
     assert told_value([], {"type": "array"}, None) == "none"
@@ -281,7 +311,7 @@ def test_a_report_tells_the_first_of_a_list_and_how_many_more_there_are(world, d
     assert len(shown) > TOLD_ITEMS
     assert told == f"{result.content['total']}: {'; '.join(shown[:TOLD_ITEMS])}; {result.content['total'] - TOLD_ITEMS} more."
     nobody = call.model_copy(update={"arguments": {"guest_name": "Nobody Here"}})
-    assert report(tool, Request(("",), {}, nobody, world.preview(nobody), ()), world) == "0: none."
+    assert report(tool, Request(("",), {}, nobody, world.preview(nobody), ()), world) == "None."
 
 
 def test_too_few_tools_are_wrong_input(domains):

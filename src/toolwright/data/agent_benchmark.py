@@ -11,9 +11,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolwright.data.fill import Request, UnfillableError, fill_follow, report
+from toolwright.data.fill import Request, UnfillableError, fill_follow
 from toolwright.data.frames import E, Filled, chinese_frames, conversation, evenly, fill_frames, follow_frames, frames, in_turn
 from toolwright.data.offers import CANDIDATES, Offers
+from toolwright.data.reports import report
 from toolwright.types import (
     TIMING_LABELS,
     CallExample,

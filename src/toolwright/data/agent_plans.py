@@ -1,6 +1,6 @@
 """agent_benchmark, planning: goals of the domain files, put together, filled from the world, and checked by running them.
 
-An example is one goal, or two of them, with up to two sequels that take up what the goals came to know. The gold plan is run on the world and undone: every
+An example is one goal, or two of them, and in some a sequel that takes up what the goals came to know. The gold plan is run on the world and undone: every
 call must succeed; what it changed is the goal state; and leaving out any step must miss the state or the answer (minimality). Goals stand in
 one split only, so that the plans of test are not those of train with other values.
 """
@@ -8,12 +8,14 @@ one split only, so that the plans of test are not those of train with other valu
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolwright.data.fill import plain, render, told_value, whole
+from toolwright.data.fill import plain, render, whole
 from toolwright.data.goal_states import branches, loosened, relabelled, run_plan, succeeds, superfluous, with_new
+from toolwright.data.reports import told_value
 from toolwright.planning.references import WHOLE, references, renamed, resolve
 from toolwright.types import JSON, PlanExample, Split, Step
 from toolwright.world.engine import World
@@ -23,10 +25,11 @@ from toolwright.world.spec import Domain
 ATTEMPTS = 12  # drafts tried until one runs and is minimal
 TURNS = 4  # attempts for each example wanted, at most
 MOST_STEPS = 10
-ANOTHER_GOAL = 0.25  # share of examples with a second goal
-MOST_SEQUELS = 2
-ENOUGH = 0.25  # chance to stop before each further sequel
+ANOTHER_GOAL = 0.15  # share of examples with a second goal
+SEQUEL = 0.5  # share of examples that a sequel is looked for
+FIGURES = {"count", "days", "hours", "iso_date", "iso_datetime", "minutes", "money", "percent"}  # what somebody else may want to know of a job
 DONE = "That is done."
+ID = re.compile(r"[A-Z]+-\d+")
 JOINTS = ("", "Then ", "After that, ", "And ", "Also, ", "Once that is done, ")
 
 
@@ -39,8 +42,6 @@ class Draft:
     tells: dict[str, Told] = field(default_factory=dict)
     answer: dict[str, str] = field(default_factory=dict)
     replies: list[str] = field(default_factory=list)
-    sequels: int = 0
-    taken: set[str] = field(default_factory=set)  # what sequels have told on: nobody asks for the same thing to be told three times
 
     def add(self, steps: Mapping[str, GoalStep], values: JSON) -> dict[str, str]:
         """Take steps over, their slots filled; returns what each is called now."""
@@ -67,29 +68,36 @@ class Draft:
         given: JSON = {}
         said: JSON = {}
         for want, meaning in sequel.wants.items():
-            fitting = [told for told in self.tells.values() if takes(meaning, told.meaning) and told.value not in {*given.values(), *self.taken}]
+            fitting = [told for told in self.tells.values() if takes(meaning, told) and told.value not in given.values()]
             if not fitting:
                 return False
             told = source.choice(fitting)
             given[want], said[want] = told.value, source.choice(told.said)
-        self.taken |= {value for want, value in given.items() if sequel.wants[want] != "email"}
-        self.sequels += 1
         as_text = {want: "${" + value[1:] + "}" if value.startswith("$") else value for want, value in given.items()}
         as_text |= {f"{want}_said": text[0].upper() + text[1:] for want, text in said.items()}
         steps = {name: _with_told(step, given, as_text) for name, step in sequel.steps.items()}
         self.add(steps, values)
         chosen = source.choice(say)
         sentence = spoken(chosen, {**values, **said})
-        joint = "" if chosen.startswith(("{", "I ", "I'")) else source.choice(JOINTS)
+        joint = "" if chosen.startswith(("{", "I ", "I'", "My ", "So ")) else source.choice(JOINTS)
         self.sentences.append(joint + (sentence[0].lower() + sentence[1:] if joint else sentence))
         if sequel.reply:
             self.replies.append(spoken(sequel.reply, {**values, **said}))
         return True
 
 
-def takes(wanted: str, meaning: str) -> bool:
-    """Whether a sequel that wants one meaning takes another; `any` takes all but e-mail addresses, which sentences tell as the persons behind them."""
-    return wanted == meaning or (wanted == "any" and meaning != "email")
+def takes(wanted: str, told: Told) -> bool:
+    """Whether a sequel that wants one meaning takes what is told: `any` all but e-mail addresses, which sentences tell as the persons behind them; `figure`
+    sums, numbers and dates that the asker does not know yet.
+    """
+    if wanted == "figure":
+        return told.meaning in FIGURES and told.value.startswith("$")
+    return wanted == told.meaning or (wanted == "any" and told.meaning != "email")
+
+
+def contradict(row: JSON, other: JSON) -> bool:
+    """Whether two goals of one message would give one thing two numbers: "I'm customer MBC-1" and "my number is MBC-2"."""
+    return any(isinstance(value, str) and ID.fullmatch(value) and row.get(slot, value) != value for slot, value in other.items())
 
 
 def spoken(text: str, values: JSON) -> str:
@@ -165,19 +173,22 @@ class Plans:
     def _draft(self, name: str, goal: Goal, source: random.Random) -> Draft:
         domain = name.split(".", maxsplit=1)[0]
         draft = Draft()
-        draft.add_goal(goal, _row(self.world, goal.example, source), source)
+        row = _row(self.world, goal.example, source)
+        draft.add_goal(goal, row, source)
         beside = [other for other in self.of_domain[domain] if other is not goal]
         if beside and source.random() < ANOTHER_GOAL:
             other = source.choice(beside)
-            draft.add_goal(other, _row(self.world, other.example, source), source)
-        fitting = [sequel for sequel in self.sequels if not sequel.after or domain in sequel.after]
-        for sequel in source.sample(fitting, len(fitting)):
-            if draft.sequels == MOST_SEQUELS or len(draft.steps) >= MOST_STEPS or source.random() < ENOUGH:
-                break
+            others_row = _row(self.world, other.example, source)
+            if not contradict(row, others_row):
+                draft.add_goal(other, others_row, source)
+        if source.random() < SEQUEL:
             used = {step.tool for step in draft.steps.values()}
-            if not used & {step.tool for step in sequel.steps.values()}:
-                values = _row(self.world, sequel.example, source) if sequel.example else {}
-                draft.add_sequel(sequel, getattr(sequel, self.split), values, source)
+            fitting = [sequel for sequel in self.sequels if not sequel.after or domain in sequel.after]
+            for sequel in source.sample(fitting, len(fitting)):
+                if used.isdisjoint(step.tool for step in sequel.steps.values()):
+                    values = _row(self.world, sequel.example, source) if sequel.example else {}
+                    if draft.add_sequel(sequel, getattr(sequel, self.split), values, source):
+                        break
         return draft
 
     def _planned(self, id_: str, draft: Draft) -> Planned | None:

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from toolwright.data.fill import UnfillableError, fill_request, told_list
+from toolwright.data.fill import UnfillableError, fill_request
 from toolwright.data.frames import Frame, frames
+from toolwright.data.reports import told_list
 from toolwright.types import Split
 from toolwright.world.engine import World
 from toolwright.world.goals import SLOT

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 from toolwright.data.agent_benchmark import joined
 from toolwright.data.agent_plans import Plans
-from toolwright.data.fill import Request, UnfillableError, fill_follow, fill_request, render, report
+from toolwright.data.fill import Request, UnfillableError, fill_follow, fill_request, render
 from toolwright.data.frames import Frame, concrete, conversation
 from toolwright.data.offers import CANDIDATES, Offers
 from toolwright.data.prompts import TIMING_INSTRUCTION
+from toolwright.data.reports import report
 from toolwright.planning.references import resolve
 from toolwright.types import JSON, TIMING_LABELS, Dialogue, Message, Step, ToolCall
 from toolwright.world.engine import World

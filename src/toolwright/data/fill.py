@@ -15,7 +15,6 @@ from toolwright.world.goals import SLOT
 from toolwright.world.spec import Domain, Saying, ToolSpec
 from toolwright.world.tables import make_value
 
-TOLD_ITEMS = 4  # of a list, in a report
 ATTEMPTS = 30  # rows tried until the call runs in the world
 COUNTED = (
     "account adult agent alert appointment approval article backup batch bedroom bin box branch call carton case centimetre check clash class coat coin "
@@ -69,8 +68,10 @@ def fill_request(domain: Domain, tool: ToolSpec, saying: Saying, world: World, s
 def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request, world: World, source: random.Random) -> Request:
     """Fill a request that leaves out what the call before it was about: a missing argument takes the value of the same meaning from there.
 
-    Raises `UnfillableError` when the call before has no such value, or no attempt runs.
+    Raises `UnfillableError` when the call before has no such value or deleted what it was about, or no attempt runs.
     """
+    if world.tools[before.call.name].extras["effect"] == "delete":
+        raise UnfillableError(f"{tool.name}: what {before.call.name} was about is gone")
     known = known_meanings(before, world)
     missing = {name: domain.parameter_field(tool, name).meaning for name in domain.required(tool) if name not in saying.slots and name not in saying.with_}
     if lost := [name for name, meaning in missing.items() if meaning not in known]:
@@ -85,50 +86,6 @@ def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request,
         if result.error is None:
             return Request(tuple(render(turn, shown) for turn in saying.turns), shown, call, result, ())
     raise UnfillableError(f"{tool.name}: no attempt of {ATTEMPTS} runs: {saying.turns[-1]!r}; the last answer: {result.content if result else None}")
-
-
-def report(tool: ToolSpec, request: Request, world: World) -> str:
-    """What an assistant says after the call; an argument that was left out has its default, and of a list the first few items are told."""
-    known = world.tools[tool.name]
-    meanings = known.extras["meanings"]
-    schemas = {**known.properties, **(known.returns or {})["properties"]}
-    defaults = {name: parameter.default for name, parameter in tool.parameters.items() if parameter.default is not None}
-    values = {**defaults, **request.call.arguments, **request.result.content}
-    shown = {
-        name: told_value(value, schemas[name], meanings["returns"].get(name) or meanings["parameters"].get(name))
-        for name, value in values.items()
-        if not (isinstance(value, list) and any(isinstance(item, dict) for item in value))
-    }
-    if tool.each is not None and (name := told_list(tool)):
-        fields = schemas[name]["items"]["properties"]
-        items = [
-            render(tool.each, {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()})
-            for item in values[name][:TOLD_ITEMS]
-        ]
-        total = values.get("total") if schemas.get("total", {}).get("type") == "integer" else None  # of what the list gives the first of
-        more = max(len(values[name]), total or 0) - len(items)
-        shown[name] = "; ".join([*items, *([f"{more} more"] if more else [])]) or "none"
-    return render(tool.reply, {slot: shown.get(slot, "it") for slot, _ in SLOT.findall(tool.reply)})
-
-
-def told_list(tool: ToolSpec) -> str | None:
-    """The list of the answer whose items the reply tells, if there is one."""
-    slots = [slot for slot, _ in SLOT.findall(tool.reply)]
-    return next((slot for slot in slots if isinstance(given := tool.returns.get(slot), dict) and isinstance(given.get("list"), dict)), None)
-
-
-def told_value(value: Any, schema: JSON, meaning: str | None) -> str:
-    """A value of an answer as people tell it: sums with their cents, choices without underscores, moments without the T."""
-    value = whole(value)
-    if isinstance(value, list):
-        return plain([told_value(item, schema.get("items", {}), meaning) for item in value])
-    if meaning == "money" and isinstance(value, float):
-        return f"{value:.2f}"
-    if isinstance(value, str) and "enum" in schema:
-        return value.replace("_", " ")
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", value):
-        return value.replace("T", " ")
-    return plain(value)
 
 
 def known_meanings(request: Request, world: World) -> dict[str, Any]:

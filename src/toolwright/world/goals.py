@@ -48,7 +48,8 @@ class Goal(Record):
 
 
 class Sequel(Record):
-    """What can follow a goal of any domain, or of those under `after`: `wants` names what it must be told, by meaning (`any` takes whatever there is).
+    """What can follow a goal of any domain, or of those under `after`: `wants` names what it must be told, by meaning (`any` takes whatever there is, `figure`
+    sums, numbers and dates).
 
     In its texts `{what}` is the told value and `{what_said}` how the goal names it.
     """
