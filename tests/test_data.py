@@ -266,6 +266,8 @@ def test_one_thing_is_told_in_the_singular(count, text):
         ("I found {total} rooms: {found}.", "I found no rooms."),
         ("I found {total}, the cheapest first: {found}.", "I found none."),
         ("Rooms, {total} in all: {found}.", "Rooms: {found}."),
+        ("Rooms found, {total} in all, the best first: {found}.", "Rooms found: {found}."),
+        ("{total} found: {found}.", "None found."),
         ("{total} due on {day}: {found}.", "None due on {day}."),
         ("{total} free rooms, cheapest first: {found}.", "No free rooms."),
         ("Free on {day} ({total} in all): {found}.", "Free on {day}: {found}."),
@@ -282,6 +284,8 @@ def test_an_empty_list_is_not_read_out(reply, without):
         ("{id} is paused; restart: {until}, reason: {why}.", "{id} is paused, reason: {why}."),
         ("{id} is paused, restart: {until}; reason: {why}.", "{id} is paused; reason: {why}."),
         ("{id} is off. Restart: {until}, reason: {why}.", "{id} is off. Reason: {why}."),
+        ("{id} (label: {until}) is {status}", "{id} is {status}"),
+        ("{id}, label: {until}", "{id}"),
         ("It runs until {until}.", "It runs until {until}."),
     ],
 )

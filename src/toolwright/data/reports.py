@@ -13,7 +13,7 @@ from toolwright.world.spec import ToolSpec
 
 TOLD_ITEMS = 4  # of a list
 LABEL = r"[^.,;:{}()\"]*: "  # before a slot that stands by itself: "labels: {labels}"
-NONE_OF_THEM = re.compile(r"\{total\}(?= (?:above|at|below|due|for|from|in|of|on|to|under|with)\b)")
+NONE_OF_THEM = re.compile(r"\{total\}(?= (?:above|at|below|due|for|found|from|in|of|on|to|under|with)\b)")
 
 
 def report(tool: ToolSpec, request: Request, world: World) -> str:
@@ -32,35 +32,46 @@ def report(tool: ToolSpec, request: Request, world: World) -> str:
     if tool.each is not None and (name := told_list(tool)):
         fields = schemas[name]["items"]["properties"]
         items = [
-            render(tool.each, {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()})
+            render(
+                without_labels(tool.each, item),
+                {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()},
+            )
             for item in values[name][:TOLD_ITEMS]
         ]
         total = values.get("total") if schemas.get("total", {}).get("type") == "integer" else None  # of what the list gives the first of
         more = max(len(values[name]), total or 0) - len(items)
         shown[name] = "; ".join([*items, *([f"{more} more"] if more else [])])
-    for name, _ in SLOT.findall(reply):
-        if name in values and values[name] in (None, []):
-            reply = without_label(reply, name)
-            reply = without_list(reply, name) if name == told_list(tool) else reply
+        if not items:
+            reply = without_list(without_label(reply, name), name)
+    reply = without_labels(reply, values)
     return render(reply, {slot: shown.get(slot, "it") or "none" for slot, _ in SLOT.findall(reply)})
 
 
 def without_list(reply: str, name: str) -> str:
     """The reply where the list has no items: "I found {total}, newest first: {runs}." becomes "I found none."."""
     end = rf"(?=: \{{{name}\}})"
-    reply = re.sub(rf"(?: \(\{{total\}} in all\)|, \{{total\}} in all){end}", "", reply)
     reply = re.sub(rf"[,;] [a-z -]+ first{end}", "", reply)
+    reply = re.sub(rf"(?: \(\{{total\}} in all\)|, \{{total\}} in all){end}", "", reply)
     if "{total}" in reply.split(f"{{{name}}}")[0]:
         reply = reply.replace(f": {{{name}}}", "")
     reply = re.sub(r"\{total\} (?=[a-z])", "no ", NONE_OF_THEM.sub("none", reply)).replace("{total}", "none")
     return _capital(reply)
 
 
+def without_labels(text: str, values: JSON) -> str:
+    """The text without the labels of what is empty."""
+    for name, _ in SLOT.findall(text):
+        if name in values and values[name] in (None, []):
+            text = without_label(text, name)
+    return text
+
+
 def without_label(reply: str, name: str) -> str:
     """The reply without "label: {name}", where the slot stands by itself; unchanged where it is part of a sentence."""
     slot = rf"\{{{name}\}}"
     reply = re.sub(rf"(?<=[.!?]) {LABEL}{slot}\.", "", reply)  # a sentence of its own
-    reply = re.sub(rf"[,;] {LABEL}{slot}(?=[.,;)])", "", reply)  # after others
+    reply = re.sub(rf"[,;] {LABEL}{slot}(?=[.,;)]|$)", "", reply)  # after others
+    reply = re.sub(rf" \({LABEL}{slot}\)", "", reply)
     return _capital(re.sub(rf"(^|(?<=[.!?]) ){LABEL}{slot}[,;] ", r"\1", reply))  # before others
 
 
