@@ -31,7 +31,9 @@ def test_a_reference_reads_back(step, path):
 
 
 def test_references_are_resolved_with_their_type_or_written_out():
-    answers = {"s1": {"rooms": [{"number": 7, "free": True}], "total": 12.5}}
+    answers = {"s1": {"rooms": [{"number": 7, "free": True}], "total": 12.5, "fee": 900.0}}
+    assert resolve("${s1.fee} in all", answers) == "900 in all"
+    assert resolve("$s1.fee", answers) == 900.0
     assert resolve({"n": "$s1.rooms[0].number", "all": "$s1.rooms"}, answers) == {"n": 7, "all": [{"number": 7, "free": True}]}
     assert resolve("It costs ${s1.total}, not $5.00.", answers) == "It costs 12.5, not $5.00."
     assert renamed({"n": "$s1.total", "t": "${s1.total}!"}, {"s1": "s4"}) == {"n": "$s4.total", "t": "${s4.total}!"}
@@ -64,6 +66,9 @@ def test_free_texts_must_hold_their_values():
     assert not reaches({"mail": {"inserted": [{"body": "It was 13 in all", "to": "a@b"}]}}, wanted)
     assert not reaches({"mail": {"inserted": [{"body": "12.5", "to": "x@b"}]}}, wanted)
     assert not reaches({}, wanted)
+    quoted = loosened({"mail": {"inserted": [{"body": "You paid 12.5.\n> How much?"}]}}, {"You paid 12.5.": ["12.5"]})
+    assert reaches({"mail": {"inserted": [{"body": "12.5 it was\n> How much?"}]}}, quoted)
+    assert not reaches({"mail": {"inserted": [{"body": "12.5 it was"}]}}, quoted)
 
 
 def test_a_sequel_takes_up_what_a_goal_tells():

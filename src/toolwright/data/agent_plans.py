@@ -16,7 +16,7 @@ from typing import Any
 from toolwright.data.fill import plain, render, whole
 from toolwright.data.goal_states import branches, loosened, relabelled, run_plan, succeeds, superfluous, with_new
 from toolwright.data.reports import told_value
-from toolwright.planning.references import WHOLE, references, renamed, resolve
+from toolwright.planning.references import WHOLE, references, renamed, resolve, written
 from toolwright.types import JSON, PlanExample, Split, Step
 from toolwright.world.engine import World
 from toolwright.world.goals import SLOT, Goal, GoalStep, Sequel, Told, filled
@@ -26,7 +26,7 @@ ATTEMPTS = 12  # drafts tried until one runs and is minimal
 TURNS = 4  # attempts for each example wanted, at most
 MOST_STEPS = 10
 ANOTHER_GOAL = 0.15  # share of examples with a second goal
-SEQUEL = 0.5  # share of examples that a sequel is looked for
+SEQUEL = 0.3  # share of examples that a sequel is looked for, of those that stay within one domain
 FIGURES = {"count", "days", "hours", "iso_date", "iso_datetime", "minutes", "money", "percent"}  # what somebody else may want to know of a job
 DONE = "That is done."
 ID = re.compile(r"[A-Z]+-\d+")
@@ -181,8 +181,8 @@ class Plans:
             others_row = _row(self.world, other.example, source)
             if not contradict(row, others_row):
                 draft.add_goal(other, others_row, source)
-        if source.random() < SEQUEL:
-            used = {step.tool for step in draft.steps.values()}
+        used = {step.tool for step in draft.steps.values()}
+        if len({self.owner[tool] for tool in used}) == 1 and source.random() < SEQUEL:
             fitting = [sequel for sequel in self.sequels if not sequel.after or domain in sequel.after]
             for sequel in source.sample(fitting, len(fitting)):
                 if used.isdisjoint(step.tool for step in sequel.steps.values()):
@@ -201,7 +201,7 @@ class Plans:
             return None
         free = {
             with_new(resolve(step.arguments[argument], outcome.answers), outcome.new): [
-                str(with_new(value, outcome.new)) for value in resolve(list(holds), outcome.answers)
+                written(with_new(value, outcome.new)) for value in resolve(list(holds), outcome.answers)
             ]
             for step in draft.steps.values()
             for argument, holds in step.free.items()

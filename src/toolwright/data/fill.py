@@ -15,6 +15,7 @@ from toolwright.world.goals import SLOT
 from toolwright.world.spec import Domain, Saying, ToolSpec
 from toolwright.world.tables import make_value
 
+LEAVES_OPEN = ("read", "search", "create", "compute")  # effects of a call after which one still asks for more about the same thing
 ATTEMPTS = 30  # rows tried until the call runs in the world
 COUNTED = (
     "account adult agent alert appointment approval article backup batch bedroom bin box branch call carton case centimetre check clash class coat coin "
@@ -68,10 +69,10 @@ def fill_request(domain: Domain, tool: ToolSpec, saying: Saying, world: World, s
 def fill_follow(domain: Domain, tool: ToolSpec, saying: Saying, before: Request, world: World, source: random.Random) -> Request:
     """Fill a request that leaves out what the call before it was about: a missing argument takes the value of the same meaning from there.
 
-    Raises `UnfillableError` when the call before has no such value or deleted what it was about, or no attempt runs.
+    Raises `UnfillableError` when the call before has no such value or has just settled the matter (moved it, closed it, deleted it), or no attempt runs.
     """
-    if world.tools[before.call.name].extras["effect"] == "delete":
-        raise UnfillableError(f"{tool.name}: what {before.call.name} was about is gone")
+    if (effect := world.tools[before.call.name].extras["effect"]) not in LEAVES_OPEN:
+        raise UnfillableError(f"{tool.name}: {before.call.name} settles the matter ({effect})")
     known = known_meanings(before, world)
     missing = {name: domain.parameter_field(tool, name).meaning for name in domain.required(tool) if name not in saying.slots and name not in saying.with_}
     if lost := [name for name, meaning in missing.items() if meaning not in known]:

@@ -75,11 +75,13 @@ def with_new(value: Any, new: Collection[str]) -> Any:
 
 
 def loosened(state: JSON, free: Mapping[str, Sequence[str]]) -> JSON:
-    """The state with texts whose wording is free exchanged for the values they must hold: `free` maps a text to these."""
+    """The state with texts whose wording is free exchanged for the values they must hold: `free` maps a text to these. Where a service puts something
+    around the text (a reply with what it answers below), that must be there too.
+    """
 
     def loose(value: Any) -> Any:
-        if isinstance(value, str) and value in free:
-            return {"holds": list(free[value])}
+        if isinstance(value, str) and (text := max((text for text in free if text in value), key=len, default="")):
+            return {"holds": [*free[text], *(part.strip() for part in value.split(text) if part.strip())]}
         if isinstance(value, dict):
             return {name: loose(item) for name, item in value.items()}
         return [loose(item) for item in value] if isinstance(value, list) else value

@@ -64,12 +64,17 @@ def replace(value: Any, put: Callable[[Reference], Any]) -> Any:
     if isinstance(value, str):
         if match := WHOLE.fullmatch(value):
             return put(_reference(match))
-        return WITHIN.sub(lambda match: str(put(_reference(match))), value)
+        return WITHIN.sub(lambda match: written(put(_reference(match))), value)
     if isinstance(value, Mapping):
         return {key: replace(item, put) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [replace(item, put) for item in value]
     return value
+
+
+def written(value: Any) -> str:
+    """A value within a text: whole numbers without decimals, whatever their type."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def resolve(value: Any, answers: Mapping[str, Any]) -> Any:
