@@ -21,7 +21,7 @@ from toolwright.data.dialogues import MOST_RIGHT, misread
 from toolwright.data.fill import Request, fill_request, plain, render, say, stands_in, whole
 from toolwright.data.frames import cluster_of, frame_of, frames
 from toolwright.data.offers import CANDIDATES, Offers
-from toolwright.data.reports import TOLD_ITEMS, report, told_value, without_label, without_list
+from toolwright.data.reports import TOLD_ITEMS, report, told_value, without_label, without_labels, without_list
 from toolwright.data.versions import NEWEST, UNFROZEN, VERSIONS, version_of
 from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
@@ -293,6 +293,13 @@ def test_an_empty_value_is_not_read_out(reply, without):
     assert without_label(reply, "until") == without
 
 
+def test_what_was_asked_for_is_told_even_where_there_is_none():
+    reply = "{name} is 12; allergies: {allergies}, blocked: {blocked}."
+    empty = {"name": "Ann", "allergies": None, "blocked": False}
+    assert without_labels(reply, empty, "how old is ann?") == "{name} is 12."
+    assert without_labels(reply, empty, "any allergies?") == "{name} is 12; allergies: {allergies}."
+
+
 def test_a_list_is_told_item_by_item():
     assert told_value(["half_board", "parking"], {"type": "array", "items": {"enum": ["half_board", "parking"]}}, None) == "half board and parking"
     assert told_value([], {"type": "array"}, None) == "none"
@@ -312,8 +319,9 @@ def test_a_report_tells_the_first_of_a_list_and_how_many_more_there_are(world, d
     result = world.preview(call)
     shown = [f"{one['room_number']} {one['status'].replace('_', ' ')}" for one in result.content["bookings"]]
     told = report(tool, Request(("",), {}, call, result, ()), world)
-    assert len(shown) > TOLD_ITEMS
-    assert told == f"{result.content['total']}: {'; '.join(shown[:TOLD_ITEMS])}; {result.content['total'] - TOLD_ITEMS} more."
+    items = shown[:TOLD_ITEMS]
+    assert result.content["total"] > len(items) > 1
+    assert told == f"{result.content['total']}: {'; '.join(items)}; {result.content['total'] - len(items)} more."
     nobody = call.model_copy(update={"arguments": {"guest_name": "Nobody Here"}})
     assert report(tool, Request(("",), {}, nobody, world.preview(nobody), ()), world) == "None."
 

@@ -11,7 +11,7 @@ from toolwright.world.engine import World
 from toolwright.world.goals import SLOT
 from toolwright.world.spec import ToolSpec
 
-TOLD_ITEMS = 6  # of a list
+TOLD_ITEMS = 10  # of a list
 LABEL = r"[^.,;:{}()\"]*: "  # before a slot that stands by itself: "labels: {labels}"
 NONE_OF_THEM = re.compile(r"\{total\}(?= (?:above|at|below|due|for|found|from|in|of|on|to|under|with)\b)")
 
@@ -28,12 +28,12 @@ def report(tool: ToolSpec, request: Request, world: World) -> str:
         for name, value in values.items()
         if not (isinstance(value, list) and any(isinstance(item, dict) for item in value))
     }
-    reply = tool.reply
+    reply, asked = tool.reply, " ".join(request.turns[::2]).lower()
     if tool.each is not None and (name := told_list(tool)):
         fields = schemas[name]["items"]["properties"]
         items = [
             render(
-                without_labels(tool.each, item),
+                without_labels(tool.each, item, asked),
                 {field: told_value(value, fields[field], meanings["returns"].get(f"{name}[].{field}")) for field, value in item.items()},
             )
             for item in values[name][:TOLD_ITEMS]
@@ -43,7 +43,7 @@ def report(tool: ToolSpec, request: Request, world: World) -> str:
         shown[name] = "; ".join([*items, *([f"{more} more"] if more else [])])
         if not items:
             reply = without_list(without_label(reply, name), name)
-    reply = without_labels(reply, values)
+    reply = without_labels(reply, values, asked)
     return render(reply, {slot: shown.get(slot, "it") or "none" for slot, _ in SLOT.findall(reply)})
 
 
@@ -58,10 +58,11 @@ def without_list(reply: str, name: str) -> str:
     return _capital(reply)
 
 
-def without_labels(text: str, values: JSON) -> str:
-    """The text without the labels of what is empty."""
-    for name, _ in SLOT.findall(text):
-        if name in values and values[name] in (None, []):
+def without_labels(text: str, values: JSON, asked: str) -> str:
+    """The text without the labels of what is empty or not so, unless it was asked for."""
+    for label, name in re.findall(rf"({LABEL})\{{(\w+)\}}", text):
+        nothing = name in values and (values[name] is None or values[name] is False or values[name] == [])
+        if nothing and not any(word in asked for word in re.findall(r"[a-z]{4,}", label.lower())):
             text = without_label(text, name)
     return text
 
