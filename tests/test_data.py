@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import SMALL
-from toolwright.data.agent_benchmark import CALL_TOOLS, MOST_GOLD
+from toolwright.data.agent_benchmark import CALL_TOOLS, MOST_GOLD, joined
 from toolwright.data.agent_sft import MIX, build_dialogues
 from toolwright.data.build import build_data, open_data
 from toolwright.data.checks import domain_offenders, masked, share_without_shared_words
@@ -27,6 +27,7 @@ from toolwright.schema import check_arguments
 from toolwright.types import TIMING_LABELS, InputError, ToolCall
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
+from toolwright.world.spec import Saying
 
 SPLITS = ("train", "dev", "test")
 ROOT = Path(__file__).parent.parent
@@ -49,6 +50,13 @@ def test_the_data_is_the_newest_frozen_version(tmp_path):
     assert manifest["sha256"] == VERSIONS[NEWEST]
     assert manifest["version"] == NEWEST
     assert f"data {NEWEST}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(("second", "say", "kept"), [("Ann Lee is ill", "{name} is ill", True), ("Cancel it", "Cancel it", False), ("I'm ill", "I'm ill", True)])
+def test_names_keep_their_capitals_where_requests_are_joined(second, say, kept):
+    found = {joined("Do this", second, Saying(say=(say,)), random.Random(seed)) for seed in range(20)}
+    assert any(second in text for text in found)  # behind a full stop everything keeps them
+    assert all(second in text for text in found) is kept
 
 
 def test_other_data_has_no_version(data):

@@ -27,7 +27,7 @@ from toolwright.types import (
     TimingLabel,
 )
 from toolwright.world.engine import World
-from toolwright.world.spec import Domain
+from toolwright.world.spec import Domain, Saying
 
 CALL_TOOLS = 5
 LENGTH_CLASS = 8  # characters; timing examples of like length are as many of each label
@@ -123,10 +123,10 @@ def expected(request: Request) -> ExpectedCall:
     return ExpectedCall(name=request.call.name, arguments={name: [value] for name, value in request.call.arguments.items()}, copied=request.copied)
 
 
-def joined(first: str, second: str, source: random.Random) -> str:
-    """Two requests as one message."""
+def joined(first: str, second: str, saying: Saying, source: random.Random) -> str:
+    """Two requests as one message; `saying` is what the second was filled from: a name at its beginning keeps its capital."""
     joint = source.choice(JOINTS)
-    keep = second.split(maxsplit=1)[0].isupper() or not second[0].isalpha() or joint == " "
+    keep = saying.turns[0].startswith(("{", "I ", "I'")) or second.split(maxsplit=1)[0].isupper() or not second[0].isalpha() or joint == " "
     return (first if first[-1] in ".!?" else first + ".") + joint + (second if keep else second[0].lower() + second[1:])
 
 
@@ -142,7 +142,7 @@ def _pairs(material: Material) -> list[tuple[Filled, Filled, str]]:
         others = [other for other in by_domain[one.frame.domain.domain] if other.frame.tool is not one.frame.tool]
         if others:
             other = source.choice(others)
-            pairs.append((one, other, joined(one.text, other.text, source)))
+            pairs.append((one, other, joined(one.text, other.text, other.frame.saying, source)))
     return pairs
 
 

@@ -104,7 +104,7 @@ def parallel_dialogue(stage: Stage, i: int, source: random.Random) -> Dialogue:
             assert frame.tool is not None
             asked.append(fill_request(frame.domain, frame.tool, frame.saying, stage.world, source))
             stage.world.call(asked[-1].call)
-    text = joined(asked[0].turns[0], asked[1].turns[0], source)
+    text = joined(asked[0].turns[0], asked[1].turns[0], frames[1].saying, source)
     offered = stage.offers.offer(first.domain.domain, [one.call.name for one in asked], text, source)
     told = " ".join(report(frame.tool, one, stage.world) for frame, one in zip(frames, asked, strict=True) if frame.tool)
     messages = [Message(role="user", content=text), *called([(one.call, one.result.content) for one in asked]), Message(role="assistant", content=told)]

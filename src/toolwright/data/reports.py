@@ -11,7 +11,7 @@ from toolwright.world.engine import World
 from toolwright.world.goals import SLOT
 from toolwright.world.spec import ToolSpec
 
-TOLD_ITEMS = 10  # of a list
+TOLD_ITEMS = 12  # of a list
 LABEL = r"[^.,;:{}()\"]*: "  # before a slot that stands by itself: "labels: {labels}"
 NONE_OF_THEM = re.compile(r"\{total\}(?= (?:above|at|below|due|for|found|from|in|of|on|to|under|with)\b)")
 
