@@ -52,7 +52,9 @@ def test_the_data_is_the_newest_frozen_version(tmp_path):
     assert f"data {NEWEST}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize(("second", "say", "kept"), [("Ann Lee is ill", "{name} is ill", True), ("Cancel it", "Cancel it", False), ("I'm ill", "I'm ill", True)])
+@pytest.mark.parametrize(
+    ("second", "say", "kept"), [("Ann Lee is ill", "{name} is ill", True), ("Cancel it", "Cancel it", False), ("I'm ill", "I'm ill", True)]
+)
 def test_names_keep_their_capitals_where_requests_are_joined(second, say, kept):
     found = {joined("Do this", second, Saying(say=(say,)), random.Random(seed)) for seed in range(20)}
     assert any(second in text for text in found)  # behind a full stop everything keeps them
