@@ -44,7 +44,7 @@ def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float) 
                 links.append((begin + j - 1, which))
     ends = [at for _, at in sources[1:]] + [listed]
     tools = [(at, at + len(name), end) for (name, at), end in zip(sources, ends, strict=True)]
-    return Row(ids[:length], weights[:length], tools, [link for link in links if link[0] < length])
+    return Row(ids[:length], weights[:length], tools, [link for link in links if link[0] + 1 < length])
 
 
 def _signature(tokenizer: Any, ids: list[int], at: int, size: int) -> bool:
