@@ -16,9 +16,10 @@ models and smaller parts (selectors, deciders, planners) that use tools.
 
 ## How it was made
 Every service is a file of its own: its data, its tools as SQL on that data, and what people say to it, each sentence written, none from a template.
-`toolwright data build` fills the sentences from the rows of a seeded world, runs every call and every plan, and writes what came of it; the same seed gives the same bytes. Splits are
-by phrasing (a sentence stands in one split only), by tool (the test asks for tools that train and dev never show, not even beside others) and by domain
-(some are in the test alone). Foundation domains lend their tools to the catalogue and a fifth of the training dialogues, and stand in no test.
+`toolwright data build` fills the sentences from the rows of a seeded world, runs every call and every plan, and writes what came of it; the same seed
+gives the same bytes. Splits are by phrasing (a sentence stands in one split only), by tool (the test asks for tools that train and dev never show, not
+even beside others) and by domain (some are in the test alone). Foundation domains lend their tools to the catalogue and a fifth of the training
+dialogues, and stand in no test.
 
 - **selection**: a request, its gold tools (one; two, where two requests stand in one message; those of a goal's plan; or none), ten hard candidates.
   The pool is the whole catalogue.
