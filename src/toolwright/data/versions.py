@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSIONS = {"1.0": "47566975373dde75d7c0bbf01fee255a38405823535e26a56c4575b495f7aeda"}
+VERSIONS = {"1.0": "0288ec356a615d0ce1c58f65e11ad33e9d240d94ec16215e18327e7d4e699ecc"}
 NEWEST = "1.0"
 UNFROZEN = "unfrozen"
 
