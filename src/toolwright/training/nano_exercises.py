@@ -25,7 +25,8 @@ from toolwright.world.engine import World
 
 STOP_WORDS = 120  # the commonest words carry form, not meaning
 NEAREST, LIKENESS = 6, 0.42  # neighbours kept, and the least cosine to be one
-VALUE_KINDS = {"id": "string", "integer": "integer", "number": "number", "date": "string", "name": "string", "words": "string"}
+VALUE_KINDS = ("id", "id", "integer", "number", "date", "name", "words")
+LETTERS = "ABCDEFGHKLMNPRSTUVWX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ def likeness_exercise(lexicon: Lexicon, difficulty: float, turns: int, source: r
     count = source.randint(2, 2 + int(8 * difficulty))
     verbs = [source.choice(lexicon.short) for _ in range(max(2, count // 3))]
     nouns = [source.choice(lexicon.short) for _ in range(max(2, count // 3))]
+    patterns = [random_pattern(source) for _ in range(1 + count // 2)]
     made: dict[tuple[str, str], tuple[Tool, list[str], dict[str, str]]] = {}
     for _ in range(count):
         verb = source.choice(verbs) if source.random() < 0.5 * difficulty else source.choice(lexicon.short)
         noun = source.choice(nouns) if source.random() < 0.6 * difficulty else source.choice(lexicon.short)
-        made[verb, noun] = _random_tool(lexicon, verb, noun, difficulty, source)
+        made[verb, noun] = _random_tool(lexicon, verb, noun, patterns, difficulty, source)
     tools = list(made.values())
     messages: list[Message] = []
     for tool, meant, kinds in source.sample(tools, min(turns, len(tools))):
@@ -92,15 +94,18 @@ def likeness_exercise(lexicon: Lexicon, difficulty: float, turns: int, source: r
     return Exercise(messages, [tool for tool, _, _ in tools])
 
 
-def _random_tool(lexicon: Lexicon, verb: str, noun: str, difficulty: float, source: random.Random) -> tuple[Tool, list[str], dict[str, str]]:
+def _random_tool(
+    lexicon: Lexicon, verb: str, noun: str, patterns: Sequence[str], difficulty: float, source: random.Random
+) -> tuple[Tool, list[str], dict[str, str]]:
     content = lexicon.words[STOP_WORDS:]
     extra = [source.choice(content) for _ in range(source.randint(0, 1 + int(3 * difficulty)))]
     shown = [lexicon.near(word, source) if source.random() < difficulty else word for word in (verb, noun)] + extra
     if source.random() < 0.4 * difficulty:
         source.shuffle(shown)
     description = " ".join(_padded(lexicon, shown, difficulty, source)).capitalize() + "."
-    kinds = {source.choice(lexicon.short): source.choice(list(VALUE_KINDS)) for _ in range(source.randint(0, int(3.9 * difficulty)))}
-    properties = {name: {"type": VALUE_KINDS[kind], **({"format": "date"} if kind == "date" else {})} for name, kind in kinds.items()}
+    kinds = {source.choice(lexicon.short): source.choice(VALUE_KINDS) for _ in range(source.randint(0, int(3.9 * difficulty)))}
+    kinds = {name: source.choice(patterns) if kind == "id" and source.random() < 0.7 else kind for name, kind in kinds.items()}
+    properties = {name: schema_of(kind) for name, kind in kinds.items()}
     parameters = {"type": "object", "properties": properties, "required": [name for name in kinds if source.random() < 0.75]}
     named = (verb, noun) if source.random() < 0.3 else (source.choice(lexicon.short), source.choice(lexicon.short))
     return Tool(name=_name(*named, source), description=description, parameters=parameters), [verb, noun, *extra], kinds
@@ -148,10 +153,13 @@ def near_words(lexicon: Lexicon, text: str, share: float, source: random.Random,
 
 
 def random_value(lexicon: Lexicon, kind: str, source: random.Random) -> str | int | float:
-    """A value of a kind of `VALUE_KINDS`."""
+    """A value of a kind of `VALUE_KINDS`, or one that fits a pattern of `random_pattern`."""
     content = lexicon.words[STOP_WORDS:]
+    if kind.startswith("^"):
+        beginning, digits = kind[1:-2].split("[0-9]{")
+        return beginning + "".join(source.choice("0123456789") for _ in range(int(digits)))
     if kind == "id":
-        letters = "".join(source.choice("ABCDEFGHKLMNPRSTUVWX") for _ in range(source.randint(1, 3)))
+        letters = "".join(source.choice(LETTERS) for _ in range(source.randint(1, 3)))
         return f"{letters}{source.choice(('-', '-', ''))}{source.randint(100, 99999)}"
     if kind == "integer":
         return source.randint(1, 5000)
@@ -162,6 +170,18 @@ def random_value(lexicon: Lexicon, kind: str, source: random.Random) -> str | in
     if kind == "name":
         return " ".join(source.choice(content).capitalize() for _ in range(source.randint(1, 2)))
     return " ".join(source.choice(content) for _ in range(source.randint(1, 3)))
+
+
+def random_pattern(source: random.Random) -> str:
+    """What a service's numbers look like: `^EV-[0-9]{5}$`."""
+    return f"^{''.join(source.choice(LETTERS) for _ in range(source.choice((2, 2, 3, 3, 4))))}-[0-9]{{{source.randint(3, 6)}}}$"
+
+
+def schema_of(kind: str) -> JSON:
+    """The JSON Schema of a kind of value."""
+    if kind.startswith("^"):
+        return {"type": "string", "pattern": kind}
+    return {"type": "string", "format": "date"} if kind == "date" else {"type": kind if kind in ("integer", "number") else "string"}
 
 
 class Services:

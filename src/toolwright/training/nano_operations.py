@@ -10,11 +10,11 @@ import random
 import re
 from collections.abc import Sequence
 
-from toolwright.training.nano_exercises import Exercise, Lexicon, near_words, random_value, spoken_value
+from toolwright.training.nano_exercises import Exercise, Lexicon, near_words, random_pattern, random_value, schema_of, spoken_value
 from toolwright.types import JSON, Message, Tool, ToolCall
 
 WORDS_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-KINDS = ("string", "integer", "number", "date")
+KINDS = ("id", "id", "id", "string", "integer", "number", "date")
 VERBS = {  # what people say where descriptions say this
     "list": ("show me", "what are", "give me all", "which", "pull up"),
     "get": ("show me", "fetch", "look up", "what is", "check", "find out"),
@@ -60,9 +60,10 @@ class Operations:
         style = source.choice(("snake", "camel", "dotted"))
         random_names = source.random() < 0.4
         made: dict[str, tuple[Tool, str, dict[str, str]]] = {}
+        patterns: dict[str, str] = {}
         for tool in chosen:
             name = self._random_name(style, source) if random_names else styled(tool.name, style)
-            made[name] = self._shown(tool, name, difficulty, source)
+            made[name] = self._shown(tool, name, patterns, difficulty, source)
         asked = list(made.values())
         source.shuffle(asked)
         messages: list[Message] = []
@@ -75,8 +76,8 @@ class Operations:
     def _random_name(self, style: str, source: random.Random) -> str:
         return styled(f"{source.choice(self.lexicon.short)}.{source.choice(self.lexicon.short)}_{source.choice(self.lexicon.short)}", style)
 
-    def _shown(self, tool: Tool, name: str, difficulty: float, source: random.Random) -> tuple[Tool, str, dict[str, str]]:
-        """The tool as it is offered, the sentence that it is asked for by, and its parameters' kinds."""
+    def _shown(self, tool: Tool, name: str, patterns: dict[str, str], difficulty: float, source: random.Random) -> tuple[Tool, str, dict[str, str]]:
+        """The tool as it is offered, the sentence that it is asked for by, and its parameters' kinds. A service's numbers look alike in all its tools."""
         sentences = [part.strip() for part in re.split(r"(?<=[.!?]) ", tool.description) if len(part.split()) > 2] or [tool.description]
         said = sentences[0]
         shown = sentences[: source.randint(1, 3)]
@@ -85,7 +86,8 @@ class Operations:
         words = " ".join(shown).split()[:45]
         names = source.sample(list(tool.properties), min(len(tool.properties), source.randint(0, 3)))
         kinds = {snake(parameter): source.choice(KINDS) for parameter in names}
-        properties = {key: {"type": "string", "format": "date"} if kind == "date" else {"type": kind} for key, kind in kinds.items()}
+        kinds = {key: patterns.setdefault(f"{tool.name.split('.')[0]}.{key}", random_pattern(source)) if kind == "id" else kind for key, kind in kinds.items()}
+        properties = {key: schema_of(kind) for key, kind in kinds.items()}
         parameters = {"type": "object", "properties": properties, "required": [key for key in kinds if source.random() < 0.75]}
         description = near_words(self.lexicon, " ".join(words), 0.1 * difficulty, source)
         return Tool(name=name, description=description, parameters=parameters), said, kinds
@@ -93,7 +95,8 @@ class Operations:
     def _turn(self, tool: Tool, said: str, kinds: dict[str, str], difficulty: float, source: random.Random) -> list[Message]:
         words = said.rstrip(".").split()[:40]
         begin = 0 if source.random() < 0.7 else source.randrange(max(1, len(words) - 3))
-        stretch = words[begin : begin + source.randint(3, 12)]
+        patterned = any(kind.startswith("^") for name, kind in kinds.items() if name in tool.required)
+        stretch = words[begin : begin + (source.randint(1, 4) if patterned and source.random() < 0.4 * difficulty else source.randint(3, 12))]
         kept = [word for word in stretch if source.random() > 0.2 * difficulty] or stretch
         if begin == 0 and kept[0] == words[0]:
             verb = imperative(kept[0].lower())
@@ -104,7 +107,7 @@ class Operations:
         arguments: JSON = {}
         for name, kind in kinds.items():
             if name in tool.required or source.random() < 0.5:
-                arguments[name] = random_value(self.lexicon, "id" if kind == "string" and source.random() < 0.6 else kind, source)
+                arguments[name] = random_value(self.lexicon, "id" if kind == "string" and source.random() < 0.3 else kind, source)
                 chunks.append(spoken_value(name.replace("_", " "), arguments[name], source))
         if source.random() < 0.3:
             source.shuffle(chunks)
