@@ -61,6 +61,7 @@ def lexicon():
 
 
 def test_exercises_are_the_same_for_the_same_seed_and_ask_for_tools_at_hand(lexicon):
+    patterns = set()
     for seed in range(20):
         first = likeness_exercise(lexicon, seed / 20, 5, random.Random(seed))
         assert first == likeness_exercise(lexicon, seed / 20, 5, random.Random(seed))
@@ -69,6 +70,8 @@ def test_exercises_are_the_same_for_the_same_seed_and_ask_for_tools_at_hand(lexi
             call = assistant.tool_calls[0]
             assert not check_arguments(tools[call.name].parameters, call.arguments)
             assert all(str(value) in user.content for value in call.arguments.values())
+            patterns |= {schema["pattern"] for name, schema in tools[call.name].properties.items() if "pattern" in schema and name in call.arguments}
+    assert len(patterns) > 5
 
 
 def test_neighbours_are_near_and_never_the_word_itself(lexicon):

@@ -4,7 +4,7 @@ import pytest
 
 from toolwright.data.render import call_prefix, parse_calls, prompt_ids, render, require_generation_tags
 from toolwright.models.hub import NANO
-from toolwright.types import InputError, Message, ToolCall
+from toolwright.types import InputError, Message, Tool, ToolCall
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,12 @@ def test_exactly_the_assistants_words_and_end_of_turn_are_trained(data, tokenize
                 calls = "\n".join(f"{call_prefix(call.name)} {_json(call.arguments)}}}\n</tool_call>" for call in message.tool_calls)
                 expected += message.content + calls + "<|im_end|>"
         assert text == expected
+
+
+def test_nano_is_shown_what_numbers_look_like(tokenizer):
+    parameters = {"type": "object", "properties": {"event_id": {"type": "string", "pattern": "^EV-[0-9]{5}$"}}, "required": ["event_id"]}
+    prompt = prompt_ids(tokenizer, [Message(role="user", content="go")], [Tool(name="moveEvent", parameters=parameters)])
+    assert "moveEvent(event_id: EV-9{5})" in tokenizer.decode(prompt)
 
 
 def _json(value):
