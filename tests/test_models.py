@@ -7,9 +7,11 @@ import torch
 from safetensors import safe_open
 
 from toolwright.data.render import call_prefix, prompt_ids
+from toolwright.models.chat import ModelError
 from toolwright.models.hub import NANO, resolve_model
 from toolwright.models.local import continuation_log_likelihoods, greedy_answers, load_model
-from toolwright.types import InputError, Message, Tool
+from toolwright.models.scripted import ScriptedModel
+from toolwright.types import InputError, Message, Tool, ToolCall
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,13 @@ def test_an_untrained_nano_continues_repetitions(tiny_model):
     with torch.no_grad():
         guess = model(input_ids=ids).logits.argmax(-1)
     assert (guess[:, 21:-1] == ids[:, 22:]).float().mean() > 0.3
+
+
+def test_a_scripted_model_answers_in_order_and_says_when_its_script_ends():
+    model = ScriptedModel(["first", Message(role="assistant", tool_calls=(ToolCall(name="a", arguments={}),))])
+    asked = [Message(role="user", content="one two")]
+    assert model.chat(asked).text == "first"
+    assert model.chat(asked).message.tool_calls[0].name == "a"
+    with pytest.raises(ModelError, match="asked 3 times"):
+        model.chat(asked)
+    assert ScriptedModel(lambda messages, tools: messages[-1].content.upper()).chat(asked).tokens == 4
