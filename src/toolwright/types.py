@@ -247,6 +247,26 @@ class Selection:
         return [tool.name for tool in self.tools]
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the next turn should be, and why: the outcome and the probability of each of the four, reasons in words (the weightiest first), the tool that suits
+    best and its required arguments that nobody gave, what to ask for `clarify`, and in a hybrid the stage that decided.
+    """
+
+    outcome: TimingLabel
+    probabilities: Mapping[TimingLabel, float]
+    reasons: tuple[str, ...]
+    tool: str | None = None
+    missing: tuple[str, ...] = ()
+    question: str | None = None
+    stage: str = ""
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the outcome."""
+        return self.probabilities[self.outcome]
+
+
 R = TypeVar("R", bound=Record)
 
 

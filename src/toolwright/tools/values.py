@@ -88,8 +88,13 @@ def _newer(span: Span, reading: Reading) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _fits(pattern: str, text: str) -> bool:
-    return bool(_matcher(pattern).is_valid(text))
+def fits(pattern: str, text: str) -> bool:
+    return bool(_matcher(_whole(pattern)).is_valid(_whole(text)))
+
+
+def _whole(text: str) -> str:
+    """The text with halves of characters (lone surrogates), which no file holds, replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @lru_cache(maxsize=4096)
@@ -105,7 +110,7 @@ def _matcher(pattern: str) -> Any:
 @lru_cache(maxsize=4096)
 def decides(pattern: str) -> bool:
     """Whether what fits the pattern is surely meant: plain words do not fit."""
-    return not any(_fits(pattern, plain) for plain in PLAIN)
+    return not any(fits(pattern, plain) for plain in PLAIN)
 
 
 def _patterned(name: str, schema: JSON, reading: Reading) -> Iterator[Offer]:
@@ -113,14 +118,14 @@ def _patterned(name: str, schema: JSON, reading: Reading) -> Iterator[Offer]:
     words = wording(name, schema)
     for span in reading.tokens:
         marked = reading.turns[span.turn][max(0, span.start - 1) : span.start] in tuple("#@\"'“‘")
-        if _fits(pattern, span.text) and (sure or marked or _odd(span.text) or _cued(span, words, reading)):
+        if fits(pattern, span.text) and (sure or marked or _odd(span.text) or _cued(span, words, reading)):
             near = 0.05 * min(2, len(words & _before(span, reading)))
             yield (0.85 if sure or marked else 0.55) + near + _newer(span, reading), span, span.text
     for span in reading.spans:
         if span.kind in ("date", "datetime", "time", "month", "quoted", "number", "url"):
             shapes = [span.value, span.text] if isinstance(span.value, str) else [span.text, str(span.value)]
             shapes += [str(span.value)[:7], str(span.value)[:10], str(span.value)[11:]] if span.kind in ("date", "datetime") and span.value else []
-            shape = next((one for one in shapes if one and _fits(pattern, one)), None)
+            shape = next((one for one in shapes if one and fits(pattern, one)), None)
             if shape is not None and (sure or span.kind != "number"):
                 yield 0.8 + _newer(span, reading), span, shape
 
