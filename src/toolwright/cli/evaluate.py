@@ -1,4 +1,4 @@
-"""`toolwright evaluate`: how good a selector is."""
+"""`toolwright evaluate`: how good a selector or a decider is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from toolwright.data.public_timing import TimingSet
     from toolwright.evaluation.selectors import SelectionReport
+    from toolwright.evaluation.timing import TimingReport
 
 app = typer.Typer(help="Measure selectors and models.", no_args_is_help=True)
 
@@ -57,13 +61,19 @@ def selection(
 def show(report: SelectionReport, name: str) -> None:
     """Print the figures as a table: the selector, and the baselines beside it."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     about = report.config
     console.print(
         f"{about['requests']:,} requests, {about['tools']:,} tools, {about['milliseconds_per_query']:.2f} ms a query; 95 % intervals", highlight=False
     )
+    console.print(table_of(report, name))
+
+
+def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
+    """The metrics, and those of the baselines beside them."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for column in (name, "random", "majority"):
@@ -71,4 +81,54 @@ def show(report: SelectionReport, name: str) -> None:
     for key, metric in report.metrics.items():
         base = [report.baselines[row].get(key) for row in ("random", "majority")]
         table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base))
-    console.print(table)
+    return table
+
+
+@app.command()
+def timing(
+    tools: Annotated[Path | None, typer.Option(help="A catalogue: tools.jsonl.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Conversations with their labels: timing JSON Lines.")] = None,
+    public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data, such as metatool-task1.")] = None,
+    public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
+    decider: Annotated[str, typer.Option("--with", help="Which decider to measure.")] = "rules",
+    out: Annotated[Path | None, typer.Option(help="Write metrics, curves, configuration and every case as JSON.")] = None,
+    charts: Annotated[Path | None, typer.Option(help="Draw the confusion matrix, risk and cost curves into this folder.")] = None,
+) -> None:
+    """Score a decider on conversations with known outcomes; random and majority stand beside it."""
+    from rich.console import Console
+
+    from toolwright.cli.decide import open_decider
+    from toolwright.cli.progress import track
+    from toolwright.evaluation.timing import evaluate_decider
+    from toolwright.types import write_text
+
+    measured = open_decider(decider, "--with")
+    chosen = _timing_set(tools, data, public, public_data)
+    config = {"decider": decider, "data": public or str(data)}
+    report = evaluate_decider(measured, chosen.tools, chosen.examples, scoring=chosen.scoring, config=config, progress=lambda items: track(items, "deciding"))
+    if out is not None:
+        write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    if charts is not None:
+        from toolwright.report.timing import draw
+
+        draw(report.to_json(), charts)
+    about, console = report.config, Console()
+    stages = "".join(f"; {stage} decided {100 * share:.0f} %" for stage, share in about["stages"].items())
+    told = f"{about['conversations']:,} conversations, {about['milliseconds_p50']:.2f} ms a decision (median); 95 % intervals{stages}"
+    console.print(told, highlight=False)
+    console.print(table_of(report, decider))
+
+
+def _timing_set(tools: Path | None, data: Path | None, public: str | None, public_data: Path | None) -> TimingSet:
+    from toolwright.data.public import public_directory
+    from toolwright.data.public_timing import TIMING_SETS, TimingSet
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.types import InputError, TimingExample, read_records
+
+    if public is not None:
+        if public not in TIMING_SETS:
+            raise InputError(f"--public: got {public!r}; allowed: {', '.join(TIMING_SETS)}")
+        return TIMING_SETS[public](public_directory(public_data))
+    if tools is None or data is None:
+        raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
+    return TimingSet({tool.name: tool for tool in read_catalog(tools)}, tuple(read_records(data, TimingExample)), "four")

@@ -53,6 +53,23 @@ def sft(
     typer.echo(f"adapter: {trained.adapter} (sha256 {trained.sha256[:12]}, {trained.seconds:.0f} s, {trained.tokens:,} tokens)")
 
 
+@app.command()
+def rules(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations with their labels: timing JSON Lines.")],
+    out: Annotated[Path, typer.Option(help="The file of points, such as rules.json.")],
+) -> None:
+    """Fit the points of the timing rules."""
+    from toolwright.cli.progress import track
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.rules import fit_rules, write_rules
+    from toolwright.types import TimingExample, read_records
+
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    write_rules(fit_rules(read_records(data, TimingExample), catalogue, lambda items: track(items, "reading")), out)
+    typer.echo(f"points: {out}")
+
+
 def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
     """Settings from recipe files and `key=value` words, later ones over earlier; keys and types are those of the dataclass `kind`."""
     from dataclasses import fields

@@ -39,8 +39,8 @@ def public_directory(given: Path | None = None) -> Path:
 
 def metatool_single(directory: Path) -> SelectionSet:
     """MetaTool's single-tool requests: 20,614 over 199 tools."""
-    tools = _metatool_tools(directory)
-    path = _file(directory / "metatool" / "all_clean_data.csv")
+    tools = metatool_tools(directory)
+    path = public_file(directory / "metatool" / "all_clean_data.csv")
     with path.open(encoding="utf-8", newline="") as lines:
         examples = [
             SelectionExample(id=f"metatool_single_{number}", query=row["Query"], tools=(row["Tool"],)) for number, row in enumerate(csv.DictReader(lines))
@@ -50,18 +50,20 @@ def metatool_single(directory: Path) -> SelectionSet:
 
 def metatool_multi(directory: Path) -> SelectionSet:
     """MetaTool's two-tool requests: 497."""
-    tools = _metatool_tools(directory)
-    rows = json.loads(_file(directory / "metatool" / "multi_tool_query_golden.json").read_text(encoding="utf-8"))
+    tools = metatool_tools(directory)
+    rows = json.loads(public_file(directory / "metatool" / "multi_tool_query_golden.json").read_text(encoding="utf-8"))
     examples = [SelectionExample(id=f"metatool_multi_{i}", query=row["query"], tools=tuple(row["tool"])) for i, row in enumerate(rows)]
     return SelectionSet(tuple(tools), tuple(examples))
 
 
-def _metatool_tools(directory: Path) -> Iterator[Tool]:
-    described: dict[str, str] = json.loads(_file(directory / "metatool" / "plugin_des.json").read_text(encoding="utf-8"))
+def metatool_tools(directory: Path) -> Iterator[Tool]:
+    """MetaTool's 199 tools in order of name."""
+    described: dict[str, str] = json.loads(public_file(directory / "metatool" / "plugin_des.json").read_text(encoding="utf-8"))
     return (Tool(name=name, description=text) for name, text in sorted(described.items()))
 
 
-def _file(path: Path) -> Path:
+def public_file(path: Path) -> Path:
+    """The path itself. Raises `InputError` where there is no such file."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; docs/public-data.md tells where the public files come from")
     return path

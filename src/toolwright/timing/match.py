@@ -22,6 +22,7 @@ from toolwright.types import JSON, Message, Tool
 
 SHORTLIST = 12
 BEFORE = 0.4
+FEW = 10
 K1, B = 1.2, 0.5
 FITS, STRAYS, MISSING, GIVEN = 5.0, 3.0, 2.5, 0.3  # what a fitting, a strange, a missing and a given value weigh beside words
 
@@ -97,9 +98,9 @@ class Matcher:
         return Match(tool, score, spoken, known / weight if weight else 0.0, fitting, codes - fitting, given, missing)
 
     def _rarity(self, word: str) -> float:
-        """Inverse document frequency."""
+        """Inverse document frequency; a handful of tools counts as `FEW`, so that their words still weigh something."""
         found = len(self.postings.get(word, ()))
-        return math.log(1 + (len(self.tools) - found + 0.5) / (found + 0.5))
+        return math.log(1 + (max(FEW, len(self.tools)) - found + 0.5) / (found + 0.5))
 
     def _bm25(self, query: set[str]) -> dict[int, float]:
         scores: dict[int, float] = {}
