@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolwright.models.chat import ModelError
+from toolwright.models.scripted import ScriptedModel
 from toolwright.timing import DECIDERS
 from toolwright.timing.evidence import collect
+from toolwright.timing.hybrid import HybridDecider, Stage, fit_bands
+from toolwright.timing.llm import LLMDecider, TimingError
 from toolwright.timing.match import Matcher
 from toolwright.timing.question import question
 from toolwright.timing.rules import Rulebook, RulesDecider, Scale, shipped
 from toolwright.timing.speech import sentences, shares, signs
 from toolwright.training.rules import fit_rules, write_rules
-from toolwright.types import TIMING_LABELS, InputError, Message, TimingExample, Tool
+from toolwright.types import TIMING_LABELS, Decision, InputError, Message, TimingExample, Tool
 
 CANCEL = Tool(
     name="cancel_booking",
@@ -169,9 +173,120 @@ def test_rules_need_examples_of_every_label():
         fit_rules([example], {"cancel_booking": CANCEL})
 
 
+# A chat model
+
+
+def asked(*answers):
+    return LLMDecider(ScriptedModel(list(answers)))
+
+
+def test_a_perfect_model_is_always_right():
+    said = [("Cancel HB-1063", "call"), ("Cancel it", "clarify"), ("Thanks", "answer"), ("Paint the room", "unable")]
+    right = dict(said)
+
+    def perfect(messages, tools):
+        spoken = json.loads(messages[-1].content)["conversation"][-1]["content"]
+        outcome = right[spoken]
+        tool = "cancel_booking" if outcome in ("call", "clarify") else None
+        return json.dumps({"outcome": outcome, "tool": tool, "missing": ["booking_id"] if outcome == "clarify" else []})
+
+    decider = LLMDecider(ScriptedModel(perfect))
+    decisions = [decider.decide(user(text), TOOLS) for text, _ in said]
+    assert [decision.outcome for decision in decisions] == [outcome for _, outcome in said]
+    assert decisions[1].question is not None
+    assert decisions[0].confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "", "call", "[]", "null", '{"outcome": "no"}', '{"outcome": "call"}', '{"outcome": "call", "tool": "rm"}', '{"outcome": "answer", "x": 1}',
+        '```json\n{"outcome": "answer"}\n```', '{"outcome": "clarify", "tool": "get_weather", "missing": ["colour"]}',
+        '{"outcome": "answer", "probabilities": {"call": 0.9, "answer": 0.1, "clarify": 0, "unable": 0}}',
+        '{"outcome": "answer", "probabilities": {"call": 0, "answer": 0, "clarify": 0, "unable": 0}}',
+        '{"outcome": "answer", "probabilities": {"answer": 1}}',
+    ],
+)  # fmt: skip
+def test_whatever_is_no_decision_is_an_error(answer):
+    with pytest.raises(TimingError, match="scripted"):
+        asked(answer).decide(user("Cancel HB-1063"), TOOLS)
+
+
+@given(st.text(max_size=80))
+def test_garbage_is_never_a_silent_no(text):
+    with pytest.raises(TimingError):
+        asked("{" + text).decide(user("Cancel HB-1063"), TOOLS)
+
+
+def test_a_model_that_cannot_be_asked_is_its_own_error():
+    with pytest.raises(ModelError):
+        asked().decide(user("Cancel HB-1063"), TOOLS)
+
+
+def test_probabilities_that_the_model_tells_are_kept():
+    answer = {"outcome": "answer", "probabilities": {"call": 0.2, "answer": 0.6, "clarify": 0, "unable": 0.2}, "reason": "It thanks."}
+    decision = asked(json.dumps(answer)).decide(user("Thanks"), TOOLS)
+    assert decision.probabilities == pytest.approx({"call": 0.2, "answer": 0.6, "clarify": 0, "unable": 0.2})
+    assert decision.reasons == ("It thanks.",)
+
+
+# Stages
+
+
+def odds(outcome, confidence):
+    return Decision(outcome, {label: confidence if label == outcome else (1 - confidence) / 3 for label in TIMING_LABELS}, ())
+
+
+class Fixed:
+    def __init__(self, name, decision):
+        self.name, self.decision = name, decision
+
+    def decide(self, messages, tools):
+        return self.decision
+
+
+@pytest.mark.parametrize(("sure", "stage"), [(0.8, "first"), (0.95, "second")])
+def test_a_stage_decides_where_it_is_sure(sure, stage):
+    hybrid = HybridDecider([Stage(Fixed("first", odds("call", 0.9)), sure), Stage(Fixed("second", odds("answer", 0.6)), 0.0)])
+    assert hybrid.decide(user("x"), TOOLS).stage == stage
+
+
+def test_a_hybrid_needs_a_stage():
+    with pytest.raises(InputError, match="at least one stage"):
+        HybridDecider([])
+    with pytest.raises(InputError, match="for 2 cases"):
+        fit_bands([[odds("call", 0.9)]], ["call", "call"])
+
+
+ROWS = st.lists(st.tuples(st.sampled_from(TIMING_LABELS), st.sampled_from([0.4, 0.6, 0.8, 0.99])), min_size=8, max_size=8)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3), st.lists(st.sampled_from(TIMING_LABELS), min_size=8, max_size=8))
+def test_fitted_bands_are_never_worse_than_the_last_stage(rows, gold):
+    decisions = [[odds(*one) for one in row] for row in rows]
+    bands = fit_bands(decisions, gold)
+    right = 0
+    for i, label in enumerate(gold):
+        stage = next((s for s, band in enumerate(bands) if s == len(bands) - 1 or decisions[s][i].confidence >= band), len(bands) - 1)
+        right += decisions[stage][i].outcome == label
+    assert right >= sum(decision.outcome == label for decision, label in zip(decisions[-1], gold, strict=True))
+    assert bands[-1] == 0
+
+
+def test_the_cheaper_stage_is_kept_where_it_is_as_good():
+    first = [odds("call", 0.9), odds("call", 0.6), odds("call", 0.5)]
+    last = [odds("call", 0.9), odds("call", 0.9), odds("answer", 0.9)]
+    assert fit_bands([first, last], ["call", "call", "answer"]) == [0.6, 0.0]
+
+
 # Every decider
 
-WITHOUT_MODEL = {"rules": lambda: RulesDecider(shipped())}
+ANSWER = json.dumps({"outcome": "unable"})
+WITHOUT_MODEL = {
+    "rules": lambda: RulesDecider(shipped()),
+    "llm": lambda: LLMDecider(ScriptedModel(lambda messages, tools: ANSWER)),
+    "hybrid": lambda: HybridDecider([Stage(RulesDecider(), 0.9), Stage(LLMDecider(ScriptedModel(lambda messages, tools: ANSWER)), 0.0)]),
+}
 
 
 @pytest.fixture(params=sorted(WITHOUT_MODEL))

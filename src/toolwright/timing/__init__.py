@@ -3,11 +3,15 @@
 The literal dict below is the table of contents: a new decider is one file and one line here.
 """
 
+from toolwright.timing.hybrid import HybridDecider
+from toolwright.timing.llm import LLMDecider
 from toolwright.timing.protocol import TimingDecider
 from toolwright.timing.rules import RulesDecider
 
 DECIDERS: dict[str, type[TimingDecider]] = {
     "rules": RulesDecider,
+    "llm": LLMDecider,
+    "hybrid": HybridDecider,
 }
 
-__all__ = ["DECIDERS", "RulesDecider", "TimingDecider"]
+__all__ = ["DECIDERS", "HybridDecider", "LLMDecider", "RulesDecider", "TimingDecider"]
