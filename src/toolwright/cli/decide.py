@@ -17,12 +17,14 @@ DeciderName = Annotated[str, typer.Option("--decider", help="rules, or a folder 
 
 def open_decider(name: str, option: str = "--decider") -> TimingDecider:
     """A decider by name, or a trained one from its folder."""
-    from toolwright.timing.rules import RulesDecider
+    from toolwright.timing import ClassifierDecider, RulesDecider
     from toolwright.types import InputError
 
     if name == "rules":
         return RulesDecider()
-    raise InputError(f"{option}: got {name!r}; allowed: rules")
+    if Path(name).is_dir():
+        return ClassifierDecider.load(Path(name))
+    raise InputError(f"{option}: got {name!r}; allowed: rules, or a folder that `toolwright train decider` wrote")
 
 
 def decide(

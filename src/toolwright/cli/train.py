@@ -54,6 +54,48 @@ def sft(
 
 
 @app.command()
+def decider(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations with their labels to train on: timing JSON Lines.")],
+    held_out: Annotated[Path, typer.Option(help="Others, to calibrate on.")],
+    out: Annotated[Path, typer.Option(help="Where checkpoints and the decider go.")],
+    calls: Annotated[Path | None, typer.Option(help="Conversations with their calls, which become `unable` without their tool: calls JSON Lines.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="What each mistake costs, as JSON: right outcome → decided outcome → cost; default: 1 each.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as epochs=8.")] = None,
+) -> None:
+    """Train the timing classifier; cut off, it goes on from its last checkpoint."""
+    import json
+
+    from toolwright.cli.progress import Bars
+    from toolwright.timing.classifier import EQUAL
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.decider import DeciderSettings, train_decider
+    from toolwright.types import CallExample, InputError, TimingExample, read_records
+
+    chosen = DeciderSettings(**read_settings(settings or [], DeciderSettings))
+    matrix = EQUAL
+    if costs is not None:
+        try:
+            matrix = json.loads(costs.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"--costs: {costs}: no JSON file ({' '.join(str(error).split())[:100]})") from error
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    examples, held = read_records(data, TimingExample), read_records(held_out, TimingExample)
+    with Bars() as bars:
+        train_decider(
+            chosen,
+            catalogue,
+            examples,
+            held,
+            read_records(calls, CallExample) if calls else [],
+            out,
+            matrix,
+            lambda stage: lambda done, total, word: bars.told(stage, done, total, word),
+        )
+    typer.echo(f"decider: {out}")
+
+
+@app.command()
 def rules(
     tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
     data: Annotated[Path, typer.Option(help="Conversations with their labels: timing JSON Lines.")],
