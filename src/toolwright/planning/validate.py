@@ -1,7 +1,7 @@
 """Is a plan sound? Every problem is found before anything runs, each with where it is and how to mend it.
 
 Structure (ids, unknown steps, cycles), tools (do they exist, does a call have the arguments that their schemas want) and links (does the producer return
-what is referred to, and does its type fit). An argument that is a reference is open until its step has run: it is judged by the producer's return schema instead.
+what is referred to, and does its type fit). An argument that is a reference is open until its step has run: the producer's return schema judges it instead.
 """
 
 from __future__ import annotations
