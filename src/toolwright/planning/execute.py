@@ -1,9 +1,9 @@
 """Run a plan: each step as soon as what it needs is there, at most so many at once, and never a step's effect twice.
 
 A tool that raises, hangs, answers what is no JSON or disobeys its return schema becomes an observation. Calls are repeated, with growing pauses, only where
-that does no harm: reading effects, or any effect where the tools know a call by its id (`keyed`, as the world's engine does). Where it might do harm the step is
-`unknown` and somebody is asked, both when the tool fails and when a crash fell between a call and its record. Destructive calls need approval. When steps have
-failed, the rest can be planned anew from what has been achieved.
+that does no harm: reading effects, or any effect where the tools know a call by its id (`keyed`, as the world's engine does). Where it might do harm the
+step is `unknown` and somebody is asked, both when the tool fails and when a crash fell between a call and its record. Destructive calls need approval. When
+steps have failed, the rest can be planned anew from what has been achieved.
 
 A hanging tool is cancelled at its next `await`. One that blocks belongs into a thread (`in_thread`), which is abandoned: Python cannot stop it.
 """
