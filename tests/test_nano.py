@@ -109,11 +109,12 @@ def test_links_lead_from_a_called_name_to_the_described_tool(school):
 def small(monkeypatch, school):
     """Nano in small: no MiniLM, exercises from the school at hand."""
 
-    def vectors(texts):
-        return np.random.default_rng(0).normal(size=(len(texts), 384)).astype(np.float32)
+    class Vectors:
+        def encode(self, texts):
+            return np.random.default_rng(0).normal(size=(len(texts), 384)).astype(np.float32)
 
     monkeypatch.setattr(nano, "build_school", lambda settings: school)
-    monkeypatch.setattr(nano, "encode_minilm", vectors)
+    monkeypatch.setattr(nano, "load_encoder", lambda name: Vectors())
     monkeypatch.setattr(nano, "measure", lambda model, school: {})
 
 

@@ -24,8 +24,8 @@ STEP_FORM: JSON = {
 
 ABOUT_STEPS = (
     'A step is {"id", "tool", "arguments", "depends_on"?}. Where an argument is a value that an earlier step returns, write a reference to it as a whole text, '
-    '"$s1.order_id" or "$s2.rooms[0].number"; within a longer text write "${s1.total}". Use `depends_on` only for an order that no reference gives. Take values '
-    "from the goal word for word, give required parameters, and leave out optional ones that the goal does not speak of."
+    '"$s1.order_id" or "$s2.rooms[0].number"; within a longer text write "${s1.total}". Use `depends_on` only for an order that no reference gives. Take '
+    "values from the goal word for word, give required parameters, and leave out optional ones that the goal does not speak of."
 )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from toolwright.encoders import encode_minilm, minilm_words
+from toolwright.encoders import load_encoder, minilm_words
 from toolwright.training.api_corpus import api_operations
 from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
@@ -118,7 +118,7 @@ def build_school(settings: NanoSettings) -> School:
     texts += [" ".join(words[i : i + 40]) for i in range(0, 8000, 40)]
     tokenizer = train_tokenizer(texts, words, settings.pieces, settings.spaced_words, settings.bare_words, settings.capital_words)
     common = words[: settings.spaced_words]
-    lexicon = Lexicon.build(common, encode_minilm(common), words[: settings.bare_words])
+    lexicon = Lexicon.build(common, load_encoder("minilm").encode(common), words[: settings.bare_words])
     return School(tokenizer, lexicon, Operations(api_operations(), lexicon), Services(world, lexicon), settings)
 
 
@@ -215,7 +215,7 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     newline = school.tokenizer.convert_tokens_to_ids("\u010a")
     strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
     forms = np.array([form_of(school.tokenizer.decode([i])) for i in range(size)], dtype=np.float32)
-    model = new_nano(config, encode_minilm(strings), forms, how_much_tokens_say(strings), newline, s.seed)
+    model = new_nano(config, load_encoder("minilm").encode(strings), forms, how_much_tokens_say(strings), newline, s.seed)
     shift_convolutions(model)
     embeddings = model.model.embed_tokens.weight
     attentions = [p for layer in model.model.layers if layer.is_attention_layer for p in layer.self_attn.parameters()]
