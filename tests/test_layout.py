@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "selection": GROUND | {"encoders", "models", "tools"},
     "timing": GROUND | {"selection", "encoders", "models", "tools"},
     "planning": GROUND | {"selection", "encoders", "models", "tools"},
+    "agent": GROUND | {"timing", "planning", "selection", "models", "tools"},
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
     "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing"},

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from toolwright.data.public_timing import TimingSet
+    from toolwright.evaluation.planning import PlanningReport
     from toolwright.evaluation.selectors import SelectionReport
     from toolwright.evaluation.timing import TimingReport
 
@@ -56,6 +57,72 @@ def selection(
     if out is not None:
         write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
     show(report, selector)
+
+
+@app.command()
+def planning(
+    planner: Annotated[str, typer.Option("--with", help="hierarchical, react, tree_search, or a folder that `train planner` wrote.")],
+    tools: Annotated[Path | None, typer.Option(help="A catalogue: tools.jsonl.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Goals with their plans: planning JSON Lines.")] = None,
+    public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data: ultratool-plan (its test requests), tmdb-plan.")] = None,
+    public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="A chat model: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
+    gold_tools: Annotated[bool, typer.Option("--gold-tools", help="Give the planner the gold plan's tools alone.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many goals only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
+) -> None:
+    """Score a planner: steps, links, and, where goals name a world, whether running the plan reaches the goal."""
+    from toolwright.cli.plan import open_planner
+    from toolwright.cli.progress import track
+    from toolwright.data.public import public_directory
+    from toolwright.data.public_plans import PLAN_SETS
+    from toolwright.evaluation.planning import evaluate_planner
+    from toolwright.planning.protocol import Context
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.types import InputError, PlanExample, read_records, write_text
+    from toolwright.world.engine import World
+    from toolwright.world.load import load_domains
+    from toolwright.world.tables import TODAY
+
+    if public is not None:
+        if public not in PLAN_SETS:
+            raise InputError(f"--public: got {public!r}; allowed: {', '.join(PLAN_SETS)}")
+        chosen = PLAN_SETS[public](public_directory(public_data))
+        catalogue, examples = list(chosen.tools), list(chosen.only(chosen.test_ids))
+    elif tools is not None and data is not None:
+        catalogue, examples = read_catalog(tools), read_records(data, PlanExample)
+    else:
+        raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
+    examples = examples[:limit]
+    report = evaluate_planner(
+        open_planner(planner, catalogue, model),
+        catalogue,
+        examples,
+        config={"planner": planner, "model": model, "data": public or str(data)},
+        world=World(load_domains()) if any(example.goal_state is not None or example.answer is not None for example in examples) else None,
+        gold_tools=gold_tools,
+        context=lambda _: Context(now=f"{TODAY.isoformat()}T09:00"),
+        progress=lambda items: track(items, "planning"),
+    )
+    if out is not None:
+        write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    show_plans(report)
+
+
+def show_plans(report: PlanningReport) -> None:
+    """Print the figures as a table, and what most often went wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, about = Console(), report.config
+    console.print(f"{about['goals']:,} goals, {about['tools']:,} tools, {about['milliseconds_p50']:.0f} ms a plan (median); 95 % intervals", highlight=False)
+    table = Table("metric", "value", "n", box=None, pad_edge=False, header_style="bold")
+    for key, metric in report.metrics.items():
+        if "/domain_" not in key:
+            table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", f"{metric.n:,}")
+    console.print(table)
+    for error, count in about["errors"]:
+        console.print(f"[dim]{count} times: {error[:140]}[/dim]", highlight=False)
 
 
 def show(report: SelectionReport, name: str) -> None:
