@@ -15,6 +15,8 @@ from toolwright.evaluation.timing import cost_curve, evaluate_decider, risk_cove
 from toolwright.report.timing import draw
 from toolwright.schema import check_schema, write_tool
 from toolwright.timing import RulesDecider
+from toolwright.timing.opening import open_decider, write_hybrid
+from toolwright.training.bands import train_bands
 from toolwright.types import TIMING_LABELS, Decision, InputError, Message, TimingExample, Tool
 
 LABELS = list(TIMING_LABELS)
@@ -146,13 +148,45 @@ def test_rules_are_trained_and_measured_from_the_command_line(files):
     assert (files / "charts" / "timing_confusion.png").is_file()
 
 
+def test_bands_of_a_hybrid_are_fitted_and_the_share_of_each_stage_told(files):
+    told = run(
+        "train", "bands", "--tools", files / "tools.jsonl", "--data", files / "timing.jsonl", "--stage", "rules", "--stage", "rules", "--out", files / "both"
+    ).stdout
+    assert "together right in" in told
+    assert len(json.loads((files / "both" / "hybrid.json").read_text())["stages"]) == 2
+    hybrid = open_decider(str(files / "both"))
+    decision = hybrid.decide([Message(role="user", content="cancel HB-1063")], [CANCEL])
+    assert decision.stage == "rules"
+    assert decision.outcome == RulesDecider().decide([Message(role="user", content="cancel HB-1063")], [CANCEL]).outcome
+
+
+def test_hybrids_that_are_none_are_wrong_input(tmp_path):
+    (tmp_path / "hybrid.json").write_text('{"stages": 3}')
+    with pytest.raises(InputError, match="holds no stages"):
+        open_decider(str(tmp_path))
+    write_hybrid(tmp_path, [str(tmp_path)], [0.0])
+    with pytest.raises(InputError, match="the hybrid itself"):
+        open_decider(str(tmp_path))
+    write_hybrid(tmp_path, ["llm"], [0.0])
+    with pytest.raises(InputError, match="asks a chat model"):
+        open_decider(str(tmp_path))
+
+
+def test_bands_tell_what_each_stage_does():
+    cases = examples()
+    found = train_bands([RulesDecider(), Perfect(cases)], cases, {"cancel": CANCEL})
+    assert found.together == found.alone[1] == 1
+    assert sum(found.shares) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["decide", "x"], "--tools is missing"),
         (["decide", "--tools", "TOOLS"], "give either a MESSAGE or --messages"),
-        (["decide", "x", "--tools", "TOOLS", "--decider", "magic"], "--decider: got 'magic'; allowed: rules"),
+        (["decide", "x", "--tools", "TOOLS", "--decider", "magic"], "--decider: decider: got 'magic'; allowed: rules, llm"),
         (["decide", "--tools", "TOOLS", "--messages", "TOOLS"], "no conversation in OpenAI chat form"),
+        (["decide", "x", "--tools", "TOOLS", "--decider", "llm"], "asks a chat model; got none"),
         (["evaluate", "timing"], "got neither --public NAME nor both"),
         (["evaluate", "timing", "--public", "nope"], "--public: got 'nope'; allowed: metatool-task1"),
     ],

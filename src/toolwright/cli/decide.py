@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     from toolwright.timing.protocol import TimingDecider
     from toolwright.types import Message
 
-DeciderName = Annotated[str, typer.Option("--decider", help="rules, or a folder that `train decider` wrote.")]
+DeciderName = Annotated[str, typer.Option("--decider", help="rules, llm, or a folder that `train decider` or `train bands` wrote.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")]
 
 
-def open_decider(name: str, option: str = "--decider") -> TimingDecider:
-    """A decider by name, or a trained one from its folder."""
-    from toolwright.timing import ClassifierDecider, RulesDecider
+def decider_of(name: str, model: str | None, option: str = "--decider") -> TimingDecider:
+    """A decider by name, with the chat model by its name; wrong names are told with the option they came from."""
+    from toolwright.cli.models import open_chat_model
+    from toolwright.timing.opening import open_decider
     from toolwright.types import InputError
 
-    if name == "rules":
-        return RulesDecider()
-    if Path(name).is_dir():
-        return ClassifierDecider.load(Path(name))
-    raise InputError(f"{option}: got {name!r}; allowed: rules, or a folder that `toolwright train decider` wrote")
+    try:
+        return open_decider(name, open_chat_model(model) if model else None)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
 
 
 def decide(
@@ -32,11 +33,14 @@ def decide(
     tools: Annotated[Path | None, typer.Option(help="A catalogue: tools.jsonl.")] = None,
     messages: Annotated[Path | None, typer.Option(help="A whole conversation instead: a JSON list in OpenAI chat form.")] = None,
     decider: DeciderName = "rules",
+    model: ModelName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Say whether to call a tool, answer, ask for what is missing, or decline; and why."""
     from dataclasses import asdict
 
+    from toolwright.models.chat import ModelError
+    from toolwright.timing.llm import TimingError
     from toolwright.tools.catalog import read_catalog
     from toolwright.types import TIMING_LABELS, InputError, Message
 
@@ -45,7 +49,11 @@ def decide(
     if (message is None) == (messages is None):
         raise InputError("what was said: give either a MESSAGE or --messages FILE")
     said = read_conversation(messages) if messages is not None else [Message(role="user", content=message or "")]
-    decision = open_decider(decider).decide(said, read_catalog(tools))
+    try:
+        decision = decider_of(decider, model).decide(said, read_catalog(tools))
+    except (TimingError, ModelError) as error:
+        typer.echo(f"toolwright: {error}", err=True)
+        raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps(asdict(decision), ensure_ascii=False))
         return

@@ -157,21 +157,22 @@ def timing(
     data: Annotated[Path | None, typer.Option(help="Conversations with their labels: timing JSON Lines.")] = None,
     public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data, such as metatool-task1.")] = None,
     public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
-    decider: Annotated[str, typer.Option("--with", help="Which decider to measure.")] = "rules",
+    decider: Annotated[str, typer.Option("--with", help="rules, llm, or a folder that `train decider` or `train bands` wrote.")] = "rules",
+    model: Annotated[str | None, typer.Option(help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write metrics, curves, configuration and every case as JSON.")] = None,
     charts: Annotated[Path | None, typer.Option(help="Draw the confusion matrix, risk and cost curves into this folder.")] = None,
 ) -> None:
     """Score a decider on conversations with known outcomes; random and majority stand beside it."""
     from rich.console import Console
 
-    from toolwright.cli.decide import open_decider
+    from toolwright.cli.decide import decider_of
     from toolwright.cli.progress import track
     from toolwright.evaluation.timing import evaluate_decider
     from toolwright.types import write_text
 
-    measured = open_decider(decider, "--with")
+    measured = decider_of(decider, model, "--with")
     chosen = _timing_set(tools, data, public, public_data)
-    config = {"decider": decider, "data": public or str(data)}
+    config = {"decider": decider, "model": model, "data": public or str(data)}
     report = evaluate_decider(measured, chosen.tools, chosen.examples, scoring=chosen.scoring, config=config, progress=lambda items: track(items, "deciding"))
     if out is not None:
         write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))

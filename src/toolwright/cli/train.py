@@ -96,6 +96,31 @@ def decider(
 
 
 @app.command()
+def bands(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations that no stage was trained on: timing JSON Lines.")],
+    stage: Annotated[list[str], typer.Option(help="The stages, the cheapest first: rules, a folder of `train decider`, llm.")],
+    out: Annotated[Path, typer.Option(help="The folder of the hybrid.")],
+    model: Annotated[str | None, typer.Option(help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
+) -> None:
+    """Fit from which confidence on each stage of a hybrid decider is taken at its word."""
+    from toolwright.cli.decide import decider_of
+    from toolwright.cli.progress import track
+    from toolwright.timing.opening import write_hybrid
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.bands import train_bands
+    from toolwright.types import TimingExample, read_records
+
+    deciders = [decider_of(name, model, "--stage") for name in stage]
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    found = train_bands(deciders, read_records(data, TimingExample), catalogue, track)
+    write_hybrid(out, stage, found.sure)
+    for name, sure, share, alone in zip(stage, found.sure, found.shares, found.alone, strict=True):
+        typer.echo(f"{name}: decides {100 * share:.0f} %, from confidence {sure:.2f} on; alone right in {100 * alone:.1f} %")
+    typer.echo(f"together right in {100 * found.together:.1f} % → {out}")
+
+
+@app.command()
 def rules(
     tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
     data: Annotated[Path, typer.Option(help="Conversations with their labels: timing JSON Lines.")],
