@@ -81,7 +81,7 @@ class ClassifierDecider:
         return self
 
     def decide(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Decision:
-        check_input(messages, tools)
+        check_input(messages)
         matches = matcher(tools).best(messages) if tools else ()
         probabilities = self.probabilities(write_page(messages, matches, len(tools)))
         if not tools:

@@ -36,7 +36,7 @@ class HybridDecider:
         self.stages = tuple(stages)
 
     def decide(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Decision:
-        check_input(messages, tools)
+        check_input(messages)
         for stage in self.stages[:-1]:
             decision = stage.decider.decide(messages, tools)
             if decision.confidence >= stage.sure:

@@ -63,7 +63,7 @@ class LLMDecider:
 
     def decide(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Decision:
         """The model's decision. Raises `TimingError` for an answer that is none, and the model's own `ModelError`."""
-        check_input(messages, tools)
+        check_input(messages)
         shown = [match.tool for match in matcher(tools).best(messages, SHOWN)] if tools else []
         asked = [Message(role="system", content=INSTRUCTION), Message(role="user", content=told(messages, shown))]
         return self._read(self.model.chat(asked, schema=ANSWER, max_tokens=MAX_TOKENS).text, shown)

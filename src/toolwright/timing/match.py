@@ -8,7 +8,7 @@ by these are asked which arguments are given.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +18,12 @@ from toolwright.selection.keyword import tool_text, words
 from toolwright.tools.slots import fill
 from toolwright.tools.values import Reading, decides, fits, read
 from toolwright.tools.vocabulary import stem
-from toolwright.types import JSON, Message, Tool
+from toolwright.types import JSON, InputError, Message, Tool
 
 SHORTLIST = 12
 BEFORE = 0.4
 FEW = 10
+KEPT = 64
 K1, B = 1.2, 0.5
 FITS, STRAYS, MISSING, GIVEN = 5.0, 3.0, 2.5, 0.3  # what a fitting, a strange, a missing and a given value weigh beside words
 
@@ -61,6 +62,9 @@ class Matcher:
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self.tools = tuple(tools)
+        names = Counter(tool.name for tool in self.tools)
+        if len(names) < len(self.tools):
+            raise InputError(f"two tools are named {names.most_common(1)[0][0]!r}; names must differ")
         self.lengths: list[int] = []
         self.postings: dict[str, list[tuple[int, int]]] = {}
         self.patterns: dict[str, set[int]] = {}
@@ -83,10 +87,14 @@ class Matcher:
         fitting = Counter[int]()
         for code in codes:
             fitting.update({i for pattern, owners in self.patterns.items() if fits(pattern, code) for i in owners})
-        rough = [spoken.get(i, 0.0) + BEFORE * earlier.get(i, 0.0) + FITS * fitting[i] - STRAYS * (len(codes) - fitting[i]) for i in range(len(self.tools))]
-        shortlist = sorted(range(len(self.tools)), key=lambda i: (-rough[i], i))[: max(SHORTLIST, top_k)]
+        strange = STRAYS * len(codes)
+        rough = {i: spoken.get(i, 0.0) + BEFORE * earlier.get(i, 0.0) + (FITS + STRAYS) * fitting[i] - strange for i in {*spoken, *earlier, *fitting}}
+        wanted = max(SHORTLIST, top_k)
+        shortlist = sorted(rough, key=lambda i: (-rough[i], i))[:wanted]
+        if len(shortlist) < wanted:  # tools that share nothing with what was said
+            shortlist += [i for i in range(min(len(self.tools), wanted + len(rough))) if i not in rough][: wanted - len(shortlist)]
         weight = sum(self._rarity(word) for word in newest)
-        matches = [self._match(i, reading, rough[i], spoken.get(i, 0.0), newest, weight, fitting[i], len(codes)) for i in shortlist]
+        matches = [self._match(i, reading, rough.get(i, -strange), spoken.get(i, 0.0), newest, weight, fitting[i], len(codes)) for i in shortlist]
         return tuple(sorted(matches, key=lambda match: -match.score)[:top_k])
 
     def _match(self, i: int, reading: Reading, rough: float, spoken: float, newest: set[str], weight: float, fitting: int, codes: int) -> Match:
@@ -125,14 +133,17 @@ class _Same:
         return isinstance(other, _Same) and other.tool is self.tool
 
 
-@lru_cache(maxsize=64)
-def _indexed(key: tuple[_Same, ...]) -> Matcher:
-    return Matcher([same.tool for same in key])
+_INDEXED: OrderedDict[tuple[int, ...], Matcher] = OrderedDict()  # by the tools' identities, which the matcher keeps alive
 
 
 def matcher(tools: Sequence[Tool]) -> Matcher:
-    """The index of these tools, made once for the same objects."""
-    return _indexed(tuple(_Same(tool) for tool in tools))
+    """The index of these tools, made once for the same objects; the last `KEPT` are kept. Raises `InputError` for two tools of one name."""
+    key = tuple(map(id, tools))
+    found = _INDEXED.pop(key, None) or Matcher(tools)
+    _INDEXED[key] = found
+    while len(_INDEXED) > KEPT:
+        _INDEXED.popitem(last=False)
+    return found
 
 
 @lru_cache(maxsize=16384)

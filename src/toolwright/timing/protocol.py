@@ -26,13 +26,9 @@ class TimingDecider(Protocol):
         ...
 
 
-def check_input(messages: Sequence[Message], tools: Sequence[Tool]) -> None:
+def check_input(messages: Sequence[Message]) -> None:
     """Raise `InputError` where there is nothing to decide."""
     if not messages:
         raise InputError("a conversation needs at least one turn; got none")
     if messages[-1].role not in ("user", "tool"):
         raise InputError(f"the newest turn is the {messages[-1].role}'s; expected the user's or a tool's result")
-    names = [tool.name for tool in tools]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two tools are named {twice!r}; names must differ")

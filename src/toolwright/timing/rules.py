@@ -87,7 +87,7 @@ class RulesDecider:
         self.rulebook = rulebook or shipped()
 
     def decide(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Decision:
-        check_input(messages, tools)
+        check_input(messages)
         matches = matcher(tools).best(messages) if tools else ()
         evidence = collect(messages, matches)
         probabilities = self.rulebook.probabilities(evidence)
