@@ -49,8 +49,9 @@ class Sign:
 @cache
 def signs() -> tuple[Sign, ...]:
     """The signs of `signs.yaml`, in its order."""
-    rows = yaml.safe_load(SIGNS.read_text(encoding="utf-8"))
-    return tuple(Sign(row["sign"], row["because"], _patterns(row["match"]), _patterns(row.get("unless", ()))) for row in rows)
+    words, *rows = yaml.safe_load(SIGNS.read_text(encoding="utf-8"))
+    verbs = "|".join(words["words"].split())
+    return tuple(Sign(row["sign"], row["because"], _patterns(row["match"], verbs), _patterns(row.get("unless", ()), verbs)) for row in rows)
 
 
 def sentences(text: str) -> list[str]:
@@ -71,5 +72,5 @@ def shares(messages: Sequence[Message]) -> dict[str, float]:
     return {sign.name: sum(sign.holds(sentence) for sentence in found) / max(1, len(found)) for sign in signs()}
 
 
-def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(text) for text in texts)
+def _patterns(texts: Sequence[str], verbs: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(text.replace("<COMMAND>", verbs)) for text in texts)
