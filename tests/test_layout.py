@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "agent": GROUND | {"timing", "planning", "selection", "models", "tools"},
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
-    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing"},
+    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing", "planning", "tools"},
     "evaluation": GROUND | BEFORE_EVALUATION,
     "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset"},
     "report": {"types"},

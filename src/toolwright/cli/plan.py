@@ -28,6 +28,10 @@ def open_planner(name: str, tools: Sequence[Tool], model: str | None) -> Planner
     from toolwright.selection import SELECTORS
     from toolwright.types import InputError
 
+    if Path(name).is_dir():
+        from toolwright.planning.learned import LearnedPlanner
+
+        return LearnedPlanner.load(Path(name))
     if name not in PLANNERS:
         raise InputError(f"--planner: got {name!r}; allowed: {', '.join(PLANNERS)}, or the folder of a trained planner")
     if model is None:

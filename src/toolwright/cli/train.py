@@ -137,6 +137,24 @@ def rules(
     typer.echo(f"points: {out}")
 
 
+@app.command()
+def planner(
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as encoder=minilm trees=200.")] = None,
+    data: Annotated[Path, typer.Option(help="Data built by `toolwright data build`.")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("runs/planner"),
+) -> None:
+    """Learn to plan from agent_benchmark's plans, without a language model."""
+    from toolwright.cli.progress import Bars
+    from toolwright.data.build import open_data
+    from toolwright.training.planner import PlannerSettings, train_planner
+
+    chosen, dataset = PlannerSettings(**read_settings(settings or [], PlannerSettings)), open_data(data)
+    requests = [example for example in dataset.selection("train") if "zh" not in example.tags]
+    with Bars() as bars:
+        train_planner(chosen, list(dataset.tools.values()), dataset.planning("train"), requests, out, bars.told)
+    typer.echo(f"planner: {out}")
+
+
 def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
     """Settings from recipe files and `key=value` words, later ones over earlier; keys and types are those of the dataclass `kind`."""
     from dataclasses import fields

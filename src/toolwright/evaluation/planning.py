@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import Any
 
 from toolwright.data.goal_states import succeeds
@@ -103,7 +104,8 @@ def evaluate_planner(
     for example in progress(examples):
         offered = [known[name] for name in dict.fromkeys(step.tool for step in example.steps)] if gold_tools else tools
         began = time.perf_counter()
-        plan, error = _planned(planner, example.goal, offered, context(example))
+        told = replace_fields(context(example), exact_tools=gold_tools)
+        plan, error = _planned(planner, example.goal, offered, told)
         seconds = time.perf_counter() - began
         steps = plan.steps if plan is not None else None
         row = plan_scores(example.steps, steps)

@@ -53,6 +53,7 @@ class Context:
         done: steps that have run already; new steps may refer to them and must not reuse their ids.
         answers: the answer of each step done.
         failed: what went wrong before, in words, when this is a new plan for the rest.
+        exact_tools: the tools offered are those of the plan, each of them to be used.
         observe: runs a step at once and gives its answer, for planners that act as they plan; they may go without it.
     """
 
@@ -61,6 +62,7 @@ class Context:
     done: tuple[Step, ...] = ()
     answers: Mapping[str, Any] = field(default_factory=dict)
     failed: str = ""
+    exact_tools: bool = False
     observe: Observe | None = None
 
 
