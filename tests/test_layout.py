@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "planning": GROUND | {"selection", "encoders", "models", "tools"},
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
+    "continual": GROUND | {"encoders", "models", "data"},
     "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world"},
     "evaluation": GROUND | BEFORE_EVALUATION,
-    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset"},
+    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset", "encoders"},
     "report": {"types"},
     "serve": GROUND | BEFORE_EVALUATION | {"__init__"},
 }
