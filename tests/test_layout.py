@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "agent": GROUND | {"timing", "planning", "selection", "models", "tools"},
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
+    "continual": GROUND | {"encoders", "models", "data"},
     "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing", "planning", "tools"},
     "evaluation": GROUND | BEFORE_EVALUATION,
-    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset"},
+    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset", "encoders"},
     "report": {"types"},
     "serve": GROUND | BEFORE_EVALUATION | {"__init__"},
 }

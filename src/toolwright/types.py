@@ -207,7 +207,8 @@ class Result(Record):
     seconds: dict[str, float] = Field(default_factory=dict)
     steps: int = 0
     samples: int = 0
-    tokens: int = 0
+    tokens: int = 0  # trained on
+    selection_tokens: int = 0  # read to choose what to train on
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
