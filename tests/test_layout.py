@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "planning": GROUND | {"selection", "encoders", "models", "tools"},
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
-    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world"},
+    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "selection"},
     "evaluation": GROUND | BEFORE_EVALUATION,
     "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset"},
     "report": {"types"},
