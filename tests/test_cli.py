@@ -48,7 +48,7 @@ def test_evaluate_writes_metrics_and_every_case(tools, tmp_path):
     assert written["metrics"]["selection.top_1"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 1}
     assert written["config"]["unserved"] == 1
     assert "selection.mrr/x" in written["metrics"]
-    assert len(written["examples"]) == 1
+    assert len(written["examples"]) == 2
 
 
 @pytest.mark.parametrize(

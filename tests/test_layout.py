@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "data": GROUND | {"world", "tools", "selection", "planning"},
     "coreset": GROUND | {"encoders", "models", "data"},
     "continual": GROUND | {"encoders", "models", "data"},
-    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing", "planning", "tools"},
+    "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing", "planning", "selection", "tools"},
     "evaluation": GROUND | BEFORE_EVALUATION,
     "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset", "encoders"},
     "report": {"types"},

@@ -234,10 +234,17 @@ class ScoredTool:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A selector's answer: the best tools in order, how many matched at all, and whether more than these did."""
+    """A selector's answer: the best tools in order, how many matched at all, and whether more than these did.
+
+    `fits` is the probability that any tool serves the request, where the selector was fitted to tell; `abstains` says that it is below the fitted
+    threshold: the tools are then the nearest ones, and none should be called. `index` says how vectors were searched.
+    """
 
     tools: tuple[ScoredTool, ...]
     total_matches: int
+    fits: float | None = None
+    abstains: bool = False
+    index: str = "exact"
 
     @property
     def truncated(self) -> bool:

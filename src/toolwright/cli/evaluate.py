@@ -30,19 +30,20 @@ def selection(
     data: Annotated[Path | None, typer.Option(help="Requests with their gold tools: selection JSON Lines.")] = None,
     public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data, such as metatool-single.")] = None,
     public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
-    selector: Annotated[str, typer.Option("--with", help="Which selector to measure.")] = "keyword",
+    selector: Annotated[str, typer.Option("--with", help="Which selector to measure: a name, or a folder one was saved in.")] = "keyword",
+    encoder: Annotated[str | None, typer.Option(help="What reads meaning: minilm, a sentence-transformers folder or hub id, http(s)://HOST/v1#MODEL.")] = None,
+    model: Annotated[str | None, typer.Option(help="The cross-encoder of two_stage: a folder or hub id.")] = None,
+    fail_under: Annotated[Path | None, typer.Option(help="Results of before, as --out writes them: exit code 1 when a figure is below its interval.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
     """Score a selector on requests with known tools; random and majority stand beside it."""
     from toolwright.cli.progress import track
     from toolwright.data.public import SELECTION_SETS, SelectionSet, public_directory
-    from toolwright.evaluation.selectors import evaluate_selector
-    from toolwright.selection import SELECTORS
+    from toolwright.evaluation.selectors import evaluate_selector, worse_than
+    from toolwright.selection.opening import open_selector
     from toolwright.tools.catalog import read_catalog
     from toolwright.types import InputError, SelectionExample, read_records, write_text
 
-    if selector not in SELECTORS:
-        raise InputError(f"--with: got {selector!r}; allowed: {', '.join(SELECTORS)}")
     if public is not None:
         if public not in SELECTION_SETS:
             raise InputError(f"--public: got {public!r}; allowed: {', '.join(SELECTION_SETS)}")
@@ -51,12 +52,15 @@ def selection(
         chosen = SelectionSet(tuple(read_catalog(tools)), tuple(read_records(data, SelectionExample)))
     else:
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
-    ranker = SELECTORS[selector]().fit(chosen.tools)
-    config = {"selector": selector, "data": public or str(data)}
+    ranker = open_selector(selector, chosen.tools, encoder=encoder, model=model, option="--with")
+    config = {"selector": selector, "encoder": encoder, "model": model, "data": public or str(data)}
     report = evaluate_selector(ranker, chosen.tools, chosen.examples, config=config, progress=lambda items: track(items, "ranking"))
     if out is not None:
         write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
     show(report, selector)
+    if fail_under is not None and (worse := worse_than(report.metrics, fail_under)):
+        typer.echo("\n".join(("below what it was:", *worse)), err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -132,7 +136,7 @@ def show(report: SelectionReport, name: str) -> None:
     console = Console()
     about = report.config
     console.print(
-        f"{about['requests']:,} requests, {about['tools']:,} tools, {about['milliseconds_per_query']:.2f} ms a query; 95 % intervals", highlight=False
+        f"{about['requests']:,} requests, {about['tools']:,} tools, {about['milliseconds_per_query']:.2f} ms a query (median); 95 % intervals", highlight=False
     )
     console.print(table_of(report, name))
 

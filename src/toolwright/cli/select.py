@@ -12,22 +12,22 @@ import typer
 def select(
     query: Annotated[str, typer.Argument(help="What is asked, in plain words.")],
     tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
-    selector: Annotated[str, typer.Option(help="Which selector ranks the tools.")] = "keyword",
+    selector: Annotated[str, typer.Option(help="Which selector ranks the tools: a name, or a folder one was saved in.")] = "keyword",
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many tools to show.")] = 5,
+    encoder: Annotated[str | None, typer.Option(help="What reads meaning: minilm, a sentence-transformers folder or hub id, http(s)://HOST/v1#MODEL.")] = None,
+    model: Annotated[str | None, typer.Option(help="The cross-encoder of two_stage: a folder or hub id.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Show the tools that fit a request best."""
-    from toolwright.selection import SELECTORS
+    from toolwright.selection.opening import open_selector
     from toolwright.tools.catalog import read_catalog
-    from toolwright.types import InputError
 
-    if selector not in SELECTORS:
-        raise InputError(f"--selector: got {selector!r}; allowed: {', '.join(SELECTORS)}")
     catalogue = read_catalog(tools)
-    selection = SELECTORS[selector]().fit(catalogue).select(query, top_k)
+    selection = open_selector(selector, catalogue, encoder=encoder, model=model).select(query, top_k)
     if as_json:
         found = [{"name": tool.name, "score": round(tool.score, 4)} for tool in selection.tools]
-        typer.echo(json.dumps({"tools": found, "total_matches": selection.total_matches, "truncated": selection.truncated}))
+        about = {"total_matches": selection.total_matches, "truncated": selection.truncated, "abstains": selection.abstains, "index": selection.index}
+        typer.echo(json.dumps({"tools": found, **about, "fits": None if selection.fits is None else round(selection.fits, 4)}))
         return
     from rich.console import Console
     from rich.table import Table
@@ -42,4 +42,6 @@ def select(
         table.add_row(f"{tool.score:.2f}", Text(tool.name), Text(described[tool.name]))
     console = Console()
     console.print(table if selection.tools else "No tool shares a word with the request.")
+    if selection.abstains:
+        console.print("Probably no tool fits; these are the nearest.", highlight=False)
     console.print(f"[dim]{selection.total_matches} of {len(catalogue)} tools match[/dim]", highlight=False)

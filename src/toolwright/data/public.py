@@ -2,7 +2,9 @@
 
 They are read from the directory named by `--public-data` or TOOLWRIGHT_PUBLIC_DATA.
 
-MetaTool (Huang et al., ICLR 2024): a request and the one of 199 tools that serves it, or the two that do.
+MetaTool (Huang et al., ICLR 2024): a request and the one of 199 tools that serves it, or the two that do; Subtask 3 offers ten tools of which none serves
+the request, Subtask 4 ten of which two do. Seal-Tools (Wu et al., 2024): requests for one to five of 4,076 tools. ToolLinkOS (Lumer et al., 2025): requests for
+one of 573 tools and all that it depends on, with the dependencies in the tools or hidden.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwright.types import InputError, SelectionExample, Tool
+from toolwright.types import JSON, InputError, SelectionExample, Tool, read_lines
 
 VARIABLE = "TOOLWRIGHT_PUBLIC_DATA"
+JSON_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object", "list": "array"}
+OFFERED = re.compile(r"^\d+\. tool name: (.*?), tool description:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,70 @@ def metatool_multi(directory: Path) -> SelectionSet:
     return SelectionSet(tuple(tools), tuple(examples))
 
 
+def metatool_absent(directory: Path) -> SelectionSet:
+    """MetaTool's Subtask 3: 995 requests whose tool is not among the ten offered, so that none is right."""
+    rows = json.loads(public_file(directory / "metatool" / "Task2-Subtask3.json").read_text(encoding="utf-8"))
+    examples = [
+        SelectionExample(id=f"metatool_absent_{i}", query=row["query"], tools=(), candidates=tuple(OFFERED.findall(row["action_prompt"])))
+        for i, row in enumerate(rows)
+    ]
+    return SelectionSet(tuple(metatool_tools(directory)), tuple(examples))
+
+
+def metatool_two(directory: Path) -> SelectionSet:
+    """MetaTool's Subtask 4: 497 requests, ten tools offered, two of them right."""
+    rows = json.loads(public_file(directory / "metatool" / "Task2-Subtask4.json").read_text(encoding="utf-8"))
+    examples = [
+        SelectionExample(id=f"metatool_two_{i}", query=row["query"], tools=tuple(row["tool"]), candidates=tuple(OFFERED.findall(row["action_prompt"])))
+        for i, row in enumerate(rows)
+    ]
+    return SelectionSet(tuple(metatool_tools(directory)), tuple(examples))
+
+
+def sealtools(directory: Path) -> SelectionSet:
+    """Seal-Tools: 4,076 tools, 700 dev and 700 in-domain requests, tagged so."""
+    tools = []
+    for _, row in read_lines(public_file(directory / "sealtools" / "tool.jsonl")):
+        properties = {name: _parameter(about) for name, about in row["parameters"].items()}
+        tools.append(Tool(name=row["api_name"], description=row["api_description"], parameters=_object(properties, row.get("required", []))))
+    examples = []
+    for part in ("dev", "test_in_domain"):
+        for _, row in read_lines(public_file(directory / "sealtools" / f"{part}.jsonl")):
+            gold = tuple(dict.fromkeys(call["api"] for call in row["calling"]))
+            examples.append(SelectionExample(id=f"sealtools_{row['id']}", query=row["query"], tools=gold, tags=(part,)))
+    return SelectionSet(tuple(tools), tuple(examples))
+
+
+def toollinkos(directory: Path) -> SelectionSet:
+    """ToolLinkOS: 573 tools that say what they depend on, 1,569 requests; gold is a tool and all that it depends on."""
+    tools = []
+    for part in ("core_tools", "regular_tools"):
+        for row in json.loads(public_file(directory / "toollinkos" / f"{part}.json").read_text(encoding="utf-8")):
+            properties = {one["name"]: _parameter(one) for one in row["parameters"]}
+            required = [one["name"] for one in row["parameters"] if one.get("required")]
+            needs = [other["name"] for other in row["depends_on"]]
+            tools.append(Tool(name=row["name"], description=row["description"], parameters=_object(properties, required), extras={"depends_on": needs}))
+    rows = json.loads(public_file(directory / "toollinkos" / "instances.json").read_text(encoding="utf-8"))
+    examples = [SelectionExample(id=f"toollinkos_{i}", query=row["user_query"], tools=tuple(row["golden_function_names"])) for i, row in enumerate(rows)]
+    return SelectionSet(tuple(tools), tuple(examples))
+
+
+def toollinkos_hidden(directory: Path) -> SelectionSet:
+    """ToolLinkOS with the dependencies taken out of the tools."""
+    chosen = toollinkos(directory)
+    return SelectionSet(tuple(tool.model_copy(update={"extras": {}}) for tool in chosen.tools), chosen.examples)
+
+
+def _parameter(about: JSON) -> JSON:
+    kept = {key: about[key] for key in ("description", "enum", "default") if about.get(key) is not None}
+    named = about.get("type")
+    return {"type": JSON_TYPES.get(named, named), **kept} if named else kept
+
+
+def _object(properties: JSON, required: list[str]) -> JSON:
+    return {"type": "object", "properties": properties, "required": required}
+
+
 def metatool_tools(directory: Path) -> Iterator[Tool]:
     """MetaTool's 199 tools in order of name."""
     described: dict[str, str] = json.loads(public_file(directory / "metatool" / "plugin_des.json").read_text(encoding="utf-8"))
@@ -64,9 +133,17 @@ def metatool_tools(directory: Path) -> Iterator[Tool]:
 
 def public_file(path: Path) -> Path:
     """The path itself. Raises `InputError` where there is no such file."""
-    if not path.is_file():
+    if not path.ispublic_file():
         raise InputError(f"{path}: no such file; docs/public-data.md tells where the public files come from")
     return path
 
 
-SELECTION_SETS = {"metatool-single": metatool_single, "metatool-multi": metatool_multi}
+SELECTION_SETS = {
+    "metatool-single": metatool_single,
+    "metatool-multi": metatool_multi,
+    "metatool-absent": metatool_absent,
+    "metatool-two": metatool_two,
+    "sealtools": sealtools,
+    "toollinkos": toollinkos,
+    "toollinkos-hidden": toollinkos_hidden,
+}

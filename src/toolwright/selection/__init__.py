@@ -3,11 +3,21 @@
 The literal dict below is the table of contents: a new selector is one file and one line here.
 """
 
-from toolwright.selection.keyword import KeywordSelector
-from toolwright.selection.protocol import Selector
+from typing import Any
 
-SELECTORS: dict[str, type[Selector]] = {
+from toolwright.selection.embedding import EmbeddingSelector
+from toolwright.selection.hybrid import HybridSelector
+from toolwright.selection.keyword import KeywordSelector
+from toolwright.selection.llm import LLMSelector
+from toolwright.selection.protocol import Selector
+from toolwright.selection.two_stage import TwoStageSelector
+
+SELECTORS: dict[str, type[Any]] = {
     "keyword": KeywordSelector,
+    "embedding": EmbeddingSelector,
+    "hybrid": HybridSelector,
+    "two_stage": TwoStageSelector,
+    "llm": LLMSelector,
 }
 
-__all__ = ["SELECTORS", "KeywordSelector", "Selector"]
+__all__ = ["SELECTORS", "EmbeddingSelector", "HybridSelector", "KeywordSelector", "LLMSelector", "Selector", "TwoStageSelector"]
