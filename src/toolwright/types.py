@@ -6,7 +6,6 @@ is refused with its file, its line, what came and what is allowed (`InputError`,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -344,11 +343,3 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"key {where!r} is missing; got {sorted(first['input'])!r}" if isinstance(first["input"], dict) else f"key {where!r} is missing"
     return f"{where}: got {first['input']!r:.80}; {first['msg']}"
-
-
-def sha256_of_files(paths: Iterable[Path]) -> str:
-    """One hash over the names and bytes of files, in sorted order."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

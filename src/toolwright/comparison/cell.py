@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from toolwright import __version__
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.data.versions import version_of
-from toolwright.types import Dialogue, InputError, Metric, Result, sha256_of_files, write_text
+from toolwright.models.hub import sha256_of_files
+from toolwright.types import Dialogue, InputError, Metric, Result, write_text
 
 if TYPE_CHECKING:
     from toolwright.data.build import Dataset

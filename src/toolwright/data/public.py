@@ -133,7 +133,7 @@ def metatool_tools(directory: Path) -> Iterator[Tool]:
 
 def public_file(path: Path) -> Path:
     """The path itself. Raises `InputError` where there is no such file."""
-    if not path.ispublic_file():
+    if not path.is_file():
         raise InputError(f"{path}: no such file; docs/public-data.md tells where the public files come from")
     return path
 
