@@ -248,6 +248,7 @@ def test_plan_prints_steps_and_graphs(tmp_path, chat_server):
         (["run", "x", "--world", "hotel"], "--model is missing"),
         (["run", "x", "--world", "hotel", "--planner", "magic"], "--planner: got 'magic'; allowed: hierarchical"),
         (["evaluate", "planning", "--with", "react"], "got neither --public NAME nor both --tools and --data"),
+        (["run", "x", "--world", "hotel", "--planner", "learned"], "name the folder"),
         (["run", "--replay"], "--replay: got the journal 'None'"),
     ],
 )

@@ -32,6 +32,8 @@ def open_planner(name: str, tools: Sequence[Tool], model: str | None) -> Planner
         from toolwright.planning.learned import LearnedPlanner
 
         return LearnedPlanner.load(Path(name))
+    if name == "learned":
+        raise InputError("--planner: 'learned' is what it learned; name the folder that `toolwright train planner` wrote")
     if name not in PLANNERS:
         raise InputError(f"--planner: got {name!r}; allowed: {', '.join(PLANNERS)}, or the folder of a trained planner")
     if model is None:

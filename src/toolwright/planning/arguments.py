@@ -13,15 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from toolwright.planning.candidates import Candidate, Goal, Habits, Slot, describe, offered
-from toolwright.planning.fields import Field, parameters_of, returned_by
+from toolwright.planning.candidates import Candidate, Goal, Habits, Slot, describe, everything_offered
+from toolwright.planning.fields import Field, part_at, put_at, returned_by
 from toolwright.planning.forest import Forest
 from toolwright.planning.references import Reference
 from toolwright.selection.keyword import words
 from toolwright.types import JSON
 
-LEAST = 0.05  # probability below which a required parameter is not guessed either
-TOLD = 8  # fields that a free text tells at most
+ALSO = 0.5  # probability from which a list takes a further member
+TOLD = 14  # fields that a free text tells at most
+ASKED = {  # words by which goals ask for a field of some format or meaning without naming it
+    "date": ("day", "date", "when", "until", "last", "due"),
+    "iso_datetime": ("time", "when", "start", "starts", "day", "moment"),
+    "money": ("cost", "costs", "sum", "price", "total", "amount", "come", "comes", "owe", "pay"),
+    "person_name": ("name", "who", "whose"),
+    "count": ("many", "number"),
+    "minutes": ("long", "minutes", "time"),
+}
 SHORT = frozenset({"subject", "title"})  # texts that hold no fields
 
 
@@ -52,8 +60,8 @@ class ArgumentScorer:
         needs: dict[str, set[str]] = {slot.id: set() for slot in slots}
         said: list[_Open] = []
         taken: set[tuple[str, int]] = set()
-        for one in sorted(self._open(slots, goal), key=lambda one: (-one.found[0][0], one.slot.id, one.wanted.name)):
-            chosen = next((candidate for p, candidate in one.found if self._possible(candidate, p, one, needs, taken)), None)
+        for one in sorted(self._open(slots, goal), key=lambda one: (-one.found[0][0], one.slot.id, one.wanted.key)):
+            chosen = next((candidate for p, candidate in one.found if self._possible(candidate, one, needs, taken)), None)
             if chosen is None or chosen.kind == "nothing":
                 continue
             if chosen.kind == "text":
@@ -63,21 +71,33 @@ class ArgumentScorer:
                 needs[one.slot.id].add(chosen.source[0])
             if chosen.span is not None:
                 taken.add((one.slot.id, chosen.span.start))
-            arguments[one.slot.id][one.wanted.name] = chosen.written(one.wanted)
+            value = chosen.written(one.wanted)
+            if isinstance(value, list):
+                value = self._listed(value, chosen, one, needs)
+            put_at(arguments[one.slot.id], one.wanted.path, value)
         for one in said:
-            arguments[one.slot.id][one.wanted.name] = self._told(one, slots, goal, needs)
+            put_at(arguments[one.slot.id], one.wanted.path, self._told(one, slots, goal, needs))
         return arguments
+
+    def _listed(self, value: list[Any], chosen: Candidate, one: _Open, needs: dict[str, set[str]]) -> list[Any]:
+        """A list's further members: what is as likely as not, and as many as the list has to have."""
+        least = one.wanted.schema.get("minItems", 1)
+        members = list(value)
+        for probability, other in one.found:
+            if other is chosen or other.kind == "nothing" or (probability < ALSO and len(members) >= least):
+                continue
+            written = other.written(one.wanted)
+            if isinstance(written, list) and (other.source is None or not _reaches(other.source[0], one.slot.id, needs)):
+                members.extend(item for item in written if item not in members)
+                if other.source is not None:
+                    needs[one.slot.id].add(other.source[0])
+        return members
 
     def _open(self, slots: Sequence[Slot], goal: Goal) -> list[_Open]:
         """Every parameter that has candidates, with their probabilities."""
         by = {slot.id: slot for slot in slots}
-        found: list[tuple[Slot, Field, list[Candidate]]] = []
-        rows: list[np.ndarray] = []
-        for slot in slots:
-            for wanted in parameters_of(slot.tool):
-                if candidates := list(offered(slot, wanted, slots, goal)):
-                    found.append((slot, wanted, candidates))
-                    rows.append(describe(slot, wanted, candidates, by, goal, self.habits, ""))
+        found, takers = everything_offered(slots, goal)
+        rows = [describe(slot, wanted, candidates, by, goal, takers, self.habits, "") for slot, wanted, candidates in found]
         probability = self.forest.probability(np.concatenate(rows)) if rows else np.zeros(0)
         result, at = [], 0
         for slot, wanted, candidates in found:
@@ -87,9 +107,7 @@ class ArgumentScorer:
             result.append(_Open(slot, wanted, tuple(ranked)))
         return result
 
-    def _possible(self, candidate: Candidate, probability: float, one: _Open, needs: Mapping[str, set[str]], taken: set[tuple[str, int]]) -> bool:
-        if probability < LEAST and candidate.kind not in ("nothing", "text"):
-            return False
+    def _possible(self, candidate: Candidate, one: _Open, needs: Mapping[str, set[str]], taken: set[tuple[str, int]]) -> bool:
         if candidate.span is not None and (one.slot.id, candidate.span.start) in taken:
             return False
         return candidate.source is None or not _reaches(candidate.source[0], one.slot.id, needs)
@@ -106,12 +124,13 @@ class ArgumentScorer:
             if slot.id == one.slot.id or _reaches(slot.id, one.slot.id, needs):
                 continue
             for given in returned_by(slot.tool):
-                if given.scalar:
-                    habit = self.habits.count("edges", (one.slot.tool.name, one.wanted.name, slot.tool.name, given.path), "")
+                if given.scalar and not given.types <= {"boolean"}:
+                    habit = self.habits.count("edges", (one.slot.tool.name, one.wanted.key, slot.tool.name, given.path), "")
                     kin = self.habits.count("meanings", (one.wanted.meaning or one.wanted.name, given.meaning), "") if given.meaning else 0
                     shared = len(given.words & heard) / max(1, len(given.words))
-                    score = 2.0 * shared + float(np.log1p(habit)) + 0.3 * float(np.log1p(kin)) - 0.4 * given.listed
-                    if shared or habit:
+                    asked = any(word in heard for word in ASKED.get(given.form or given.meaning, ()))
+                    score = 2.0 * shared + 0.7 * asked + float(np.log1p(habit)) + 0.3 * float(np.log1p(kin)) - 0.4 * given.listed
+                    if shared or habit or asked:
                         scored.append((score, slot.id, given))
         lines = []
         for _, step, given in sorted(scored, key=lambda found: (-found[0], found[1], found[2].path))[:TOLD]:
@@ -136,7 +155,7 @@ def _reaches(start: str, goal: str, needs: Mapping[str, set[str]]) -> bool:
 def rightness(arguments: Mapping[str, Any], wanted: Field, candidates: Sequence[Candidate], right: Sequence[bool]) -> np.ndarray:
     """Labels to learn from: a free text that is none of the candidates is one that has to be worded."""
     labels = np.array(right, dtype=bool)
-    value = arguments.get(wanted.name)
+    _, value = part_at(arguments, wanted.path)
     if isinstance(value, str) and not labels.any():
         labels = np.array([candidate.kind == "text" for candidate in candidates], dtype=bool)
     return labels

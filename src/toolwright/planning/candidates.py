@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from toolwright.planning.clauses import Clause
-from toolwright.planning.fields import Field, parameters_of, returned_by
+from toolwright.planning.fields import Field, parameters_of, part_at, returned_by
 from toolwright.planning.references import Reference, references
 from toolwright.planning.returned import ANYTHING
 from toolwright.planning.validate import at, paths_of_references
@@ -33,7 +33,7 @@ FEATURES = (
     "words_before", "words_after", "unit", "value_habit", "present_habit", "present_seen", "literal_habit", "reference_habit", "same_meaning", "same_pattern",
     "same_form", "same_name", "shared_words", "wants_id", "edge_habit", "producer_habit", "meaning_habit", "listed", "depth", "echo", "rivals", "enum",
     "boolean", "number", "prose", "array", "producer_distance", "rank_in_goal", "said_in_clause", "wants_name", "wants_date", "wants_email", "twin",
-    "same_producer_word",
+    "same_producer_word", "span_takers", "span_best", "span_lead", "best_takers", "best_lead",
     *(f"span_{kind}" for kind in SPANS), *(f"effect_{effect}" for effect in EFFECTS), *(f"producer_{effect}" for effect in EFFECTS),
 )  # fmt: skip
 TABLES = ("given", "used", "kinds", "edges", "meanings", "values")
@@ -93,8 +93,11 @@ class Habits:
         by = {step.id: step for step in steps}
         for step in steps:
             self.used[step.tool].add(group)
-            taken = {one.name: one for one in parameters_of(tools[step.tool])}
-            for name, value in step.arguments.items():
+            for wanted in parameters_of(tools[step.tool]):
+                has, value = part_at(step.arguments, wanted.path)
+                if not has:
+                    continue
+                name = wanted.key
                 self.given[step.tool, name].add(group)
                 found = list(references(value))
                 self.kinds[step.tool, name, "reference" if found else "literal"].add(group)
@@ -104,7 +107,7 @@ class Habits:
                     producer = by[reference.step].tool
                     self.edges[step.tool, name, producer, _first(reference.path)].add(group)
                     meaning = next((one.meaning for one in returned_by(tools[producer]) if one.path == _first(reference.path)), "")
-                    self.meanings[taken[name].meaning or taken[name].name, meaning].add(group)
+                    self.meanings[wanted.meaning or wanted.name, meaning].add(group)
 
     def to_json(self) -> JSON:
         """Counts alone: which goals they came from is needed only while learning."""
@@ -157,9 +160,10 @@ def offered(slot: Slot, wanted: Field, others: Sequence[Slot], goal: Goal) -> It
             if repr(value) not in seen and len(seen) < LITERALS:
                 seen.add(repr(value))
                 yield Candidate("literal", [value] if inner else value, span=span, score=score)
-    for value in schema.get("enum", ()) if isinstance(schema.get("enum"), list) else (True, False) if wanted.types == {"boolean"} else ():
-        if repr(value) not in seen:
-            yield Candidate("literal", value)
+    listed = read.get("enum") if isinstance(read, dict) else None
+    for value in listed if isinstance(listed, list) else (True, False) if wanted.types == {"boolean"} else ():
+        if repr([value] if inner else value) not in seen and repr(value) not in seen:
+            yield Candidate("literal", [value] if inner else value)
     if is_moment(wanted):
         yield from _moments(slot, others, goal, seen)
     for other in others:
@@ -203,34 +207,54 @@ def _moments(slot: Slot, others: Sequence[Slot], goal: Goal, seen: set[str]) -> 
 
 def fits(given: Field, wanted: Field) -> bool:
     """Whether a field can be what a parameter takes: types overlap, patterns and meanings do not contradict."""
-    right, pattern = wanted.types, wanted.pattern
+    right = wanted.types
     if wanted.types == {"array"} and given.scalar:
         items = wanted.schema.get("items")
-        items = items if isinstance(items, dict) else {}
-        right, pattern = frozenset([items["type"]]) if isinstance(items.get("type"), str) else ANYTHING, str(items.get("pattern", ""))
+        right = frozenset([items["type"]]) if isinstance(items, dict) and isinstance(items.get("type"), str) else ANYTHING
     number = {"integer", "number"}
     if not (given.types & right or (given.types & number and right & number)):
         return False
-    if (pattern and given.pattern and pattern != given.pattern) or (wanted.form and given.form != wanted.form):
+    if (wanted.pattern and given.pattern and wanted.pattern != given.pattern) or (wanted.form and given.form != wanted.form):
         return False
     return not (wanted.meaning.endswith("_id") and given.meaning and given.meaning != wanted.meaning)
 
 
-def describe(slot: Slot, wanted: Field, found: Sequence[Candidate], slots: Mapping[str, Slot], goal: Goal, habits: Habits, without: str) -> np.ndarray:
+Takers = Mapping[int, Sequence[tuple[float, str]]]
+
+
+def everything_offered(slots: Sequence[Slot], goal: Goal) -> tuple[list[tuple[Slot, Field, list[Candidate]]], Takers]:
+    """Each parameter of each step with its candidates, and for each place in the goal the parameters that could take what stands there: (score, which)."""
+    found = [(slot, wanted, list(offered(slot, wanted, slots, goal))) for slot in slots for wanted in parameters_of(slot.tool)]
+    takers: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for slot, wanted, candidates_ in found:
+        for one in candidates_:
+            if one.kind == "literal" and one.span is not None:
+                takers[one.span.start].append((one.score, f"{slot.id} {wanted.key}"))
+    return [one for one in found if one[2]], takers
+
+
+def describe(
+    slot: Slot, wanted: Field, found: Sequence[Candidate], slots: Mapping[str, Slot], goal: Goal, takers: Takers, habits: Habits, without: str
+) -> np.ndarray:
     """Features of a parameter's candidates, shape (candidates, features)."""
+    wants = [_wanted_elsewhere(one, takers, f"{slot.id} {wanted.key}") for one in found]
+    hopes = [(one.score - lead, count) for one, (count, lead) in zip(found, wants, strict=True) if one.kind == "literal" and one.span is not None]
     literals = [one.score for one in found if one.kind == "literal" and one.span is not None]
     rivals = Counter(one.given.meaning for one in found if one.given is not None)
     best = max(literals, default=0.0)
     shared = _of_parameter(slot, wanted, habits, without)
     shared |= {"literals": len(literals), "best_literal": best}
+    if hopes:
+        shared["best_lead"], shared["best_takers"] = max(hopes)
     rows = np.zeros((len(found), len(FEATURES)))
-    for row, one in zip(rows, found, strict=True):
+    for row, one, (count, elsewhere) in zip(rows, found, wants, strict=True):
         told = {**shared, one.kind: 1.0, "reading": one.score}
         if one.kind == "literal":
-            told["value_habit"] = np.log1p(habits.count("values", (slot.tool.name, wanted.name, repr(one.value)), without))
+            told["value_habit"] = np.log1p(habits.count("values", (slot.tool.name, wanted.key, repr(one.value)), without))
             told["said_in_clause"] = len(frozenset(words(str(one.value))) & goal.heard[slot.clause])
         if one.span is not None:
             told |= _of_span(one.span, slot, wanted, goal) | {"is_best": one.score >= best}
+            told |= {"span_takers": count, "span_best": one.score >= elsewhere, "span_lead": one.score - elsewhere}
         if one.given is not None and one.source is not None:
             told |= _of_field(one.given, slots[one.source[0]], slot, wanted, habits, without) | {"rivals": rivals[one.given.meaning]}
         for name, value in told.items():
@@ -238,8 +262,14 @@ def describe(slot: Slot, wanted: Field, found: Sequence[Candidate], slots: Mappi
     return rows
 
 
+def _wanted_elsewhere(one: Candidate, takers: Takers, which: str) -> tuple[int, float]:
+    """How many other parameters could take what a candidate takes from the goal, and how well it reads as the best of them."""
+    others = [score for score, name in takers.get(one.span.start, ()) if name != which] if one.span is not None else []
+    return len(others), max(others, default=0.0)
+
+
 def _of_parameter(slot: Slot, wanted: Field, habits: Habits, without: str) -> dict[str, float]:
-    key = (slot.tool.name, wanted.name)
+    key = (slot.tool.name, wanted.key)
     used, present = habits.count("used", slot.tool.name, without), habits.count("given", key, without)
     by_kind = {kind: habits.count("kinds", (*key, kind), without) for kind in ("literal", "reference")}
     found = {
@@ -281,7 +311,7 @@ def _of_span(span: Span, slot: Slot, wanted: Field, goal: Goal) -> dict[str, flo
 
 
 def _of_field(given: Field, producer: Slot, slot: Slot, wanted: Field, habits: Habits, without: str) -> dict[str, float]:
-    tool, name = slot.tool.name, wanted.name
+    tool, name = slot.tool.name, wanted.key
     fields = returned_by(producer.tool)
     taken = parameters_of(producer.tool)
     found = {
@@ -307,10 +337,12 @@ def _of_field(given: Field, producer: Slot, slot: Slot, wanted: Field, habits: H
 
 def is_right(candidate: Candidate, wanted: Field, arguments: Mapping[str, Any]) -> bool:
     """Whether a candidate is what a plan gives for a parameter."""
-    if wanted.name not in arguments:
+    has, value = part_at(arguments, wanted.path)
+    if not has:
         return candidate.kind == "nothing"
-    value = arguments[wanted.name]
     if candidate.kind == "text":
         return is_prose(wanted) and (any("${" in at(value, path) for path in paths_of_references(value)))
     written = candidate.written(wanted)
+    if isinstance(value, list) and isinstance(written, list) and candidate.kind != "nothing":
+        return len(written) == 1 and any(type(one) is type(written[0]) and one == written[0] for one in value)
     return candidate.kind != "nothing" and type(value) is type(written) and bool(value == written)

@@ -5,6 +5,7 @@ A list counts with its first member (`bookings[0].booking_id`): look-ups give th
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ class Field:
         path: where it is; of parameters, names alone.
         types: JSON types, null left out.
         meaning: what it means by `x-toolwright`; empty where nobody says.
-        pattern: of texts.
-        form: JSON Schema's `format`.
+        pattern: of texts, or of the texts in a list.
+        form: JSON Schema's `format`, likewise.
         words: of its name, and of a parameter's description.
         required: whether a call must give it.
         schema: as it stands.
@@ -45,6 +46,11 @@ class Field:
     listed: bool = False
 
     @property
+    def key(self) -> str:
+        """The path in one word."""
+        return ".".join(map(str, self.path))
+
+    @property
     def name(self) -> str:
         return next((key for key in reversed(self.path) if isinstance(key, str)), "")
 
@@ -54,7 +60,7 @@ class Field:
 
 
 def parameters_of(tool: Tool) -> tuple[Field, ...]:
-    """A tool's parameters."""
+    """A tool's parameters; of objects and lists of objects their parts."""
     return _parameters(_Named(tool))
 
 
@@ -80,7 +86,19 @@ class _Named:
 def _parameters(key: _Named) -> tuple[Field, ...]:
     meanings = _meanings(key.tool, "parameters")
     required = set(key.tool.required)
-    return tuple(_field((name,), schema, meanings.get(name, ""), name in required, said=True) for name, schema in key.tool.properties.items())
+    return tuple(field for name, schema in key.tool.properties.items() for field in _taken((name,), schema, meanings.get(name, ""), name in required))
+
+
+def _taken(path: tuple[str | int, ...], schema: Any, meaning: str, required: bool) -> Iterator[Field]:
+    """A parameter, or the parts of one that is an object or a list of objects, of which the first is built."""
+    inner = schema.get("items") if isinstance(schema, dict) and schema.get("type") == "array" else schema
+    if isinstance(inner, dict) and isinstance(inner.get("properties"), dict) and inner["properties"] and len(path) < DEEPEST:
+        place = path if inner is schema else (*path, 0)
+        needed = set(inner.get("required", ()))
+        for name, part in inner["properties"].items():
+            yield from _taken((*place, name), part, "", required and name in needed)
+    else:
+        yield _field(path, schema, meaning, required, said=True)
 
 
 @lru_cache(maxsize=8192)
@@ -108,18 +126,43 @@ def _walk(schema: JSON, root: JSON, path: tuple[str | int, ...], written: str, m
 def _field(path: tuple[str | int, ...], schema: Any, meaning: str, required: bool, *, said: bool = False, listed: bool = False) -> Field:
     schema = schema if isinstance(schema, dict) else {}
     name = next(key for key in reversed(path) if isinstance(key, str))
+    inner = schema.get("items")
+    item = inner if isinstance(inner, dict) else schema
     spoken = words(name) + (words(str(schema.get("description", ""))) if said else [])
     return Field(
         path=path,
         types=types_of(schema) - {"null"},
         meaning=meaning,
-        pattern=str(schema.get("pattern", "")),
-        form=str(schema.get("format", "")),
+        pattern=str(item.get("pattern", "")),
+        form=str(item.get("format", "")),
         words=frozenset(spoken),
         required=required,
         schema=schema,
         listed=listed,
     )
+
+
+def part_at(value: Any, path: tuple[str | int, ...]) -> tuple[bool, Any]:
+    """Whether arguments have a part, and the part."""
+    for key in path:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return False, None
+    return True, value
+
+
+def put_at(arguments: JSON, path: tuple[str | int, ...], value: Any) -> None:
+    """Set a part of arguments, with the object or the list of one object around it."""
+    here: Any = arguments
+    for key, after in itertools.pairwise(path):
+        if isinstance(key, str):
+            here = here.setdefault(key, [] if isinstance(after, int) else {})
+        else:
+            if not here:
+                here.append({})
+            here = here[0]
+    here[path[-1]] = value
 
 
 def _meanings(tool: Tool, part: str) -> JSON:

@@ -5,7 +5,7 @@ Five parts, each a file: which tools the goal is likely to need (`likely`), whic
 be found for is left out when the rest stands without it.
 
 Read as shallow as it is: values stand in the goal or in another step's answer (lists give their first member), nothing is calculated, each tool is used once,
-and lists of objects are not built.
+and a list of objects holds one.
 """
 
 from __future__ import annotations

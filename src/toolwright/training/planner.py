@@ -16,8 +16,7 @@ import numpy as np
 
 from toolwright.encoders import load_encoder
 from toolwright.planning.arguments import ArgumentScorer, rightness
-from toolwright.planning.candidates import Goal, Habits, Slot, describe, is_right, offered, read_goal
-from toolwright.planning.fields import parameters_of
+from toolwright.planning.candidates import Goal, Habits, Slot, describe, everything_offered, is_right, read_goal
 from toolwright.planning.forest import Forest
 from toolwright.planning.learned import LearnedPlanner
 from toolwright.planning.likely import LikelyTools
@@ -129,8 +128,8 @@ def read_example(example: PlanExample, tools: dict[str, Tool], likely: LikelyToo
 def examples_of(example: PlanExample, goal: Goal, slots: Sequence[Slot], habits: Habits) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each parameter of each step, its candidates' features and which of them are right."""
     by = {slot.id: slot for slot in slots}
-    for slot, step in zip(slots, example.steps, strict=True):
-        for wanted in parameters_of(slot.tool):
-            if found := list(offered(slot, wanted, slots, goal)):
-                labels = rightness(step.arguments, wanted, found, [is_right(one, wanted, step.arguments) for one in found])
-                yield describe(slot, wanted, found, by, goal, habits, goal_of(example)), labels
+    given = {step.id: step.arguments for step in example.steps}
+    every, takers = everything_offered(slots, goal)
+    for slot, wanted, found in every:
+        labels = rightness(given[slot.id], wanted, found, [is_right(one, wanted, given[slot.id]) for one in found])
+        yield describe(slot, wanted, found, by, goal, takers, habits, goal_of(example)), labels
