@@ -139,15 +139,16 @@ def test_temperature_softens_what_is_too_sure():
 
 
 def test_reading_goes_on_where_it_was(data, tmp_path):
-    pages = [page_of(example, data.tools) for example in data.timing("train")[:5]]
-    first = Reader(load_encoder("minilm")).kept_sheets(pages, tmp_path, nothing)
+    examples = data.timing("train")[:5]
+    first = Reader(load_encoder("minilm")).kept_sheets(examples, lambda example: page_of(example, data.tools), "x", tmp_path, nothing)
 
-    class NoEncoder(type(load_encoder("minilm"))):
-        def encode(self, texts):
-            raise AssertionError("nothing is left to read")
+    def refuse(example):
+        raise AssertionError("nothing is left to read")
 
-    second = Reader(NoEncoder()).kept_sheets(pages, tmp_path, nothing)
+    second = Reader(load_encoder("minilm")).kept_sheets(examples, refuse, "x", tmp_path, nothing)
     assert all(torch.equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, second, strict=True) for name in Sheet.__slots__)
+    with pytest.raises(AssertionError, match="nothing is left"):
+        Reader(load_encoder("minilm")).kept_sheets(examples, refuse, "other tools", tmp_path, nothing)
 
 
 @pytest.fixture(scope="module")

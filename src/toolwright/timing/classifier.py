@@ -6,9 +6,11 @@ with the least expected cost under a matrix that says what each mistake costs (E
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,8 +75,10 @@ class ClassifierDecider:
 
         if not held_out:
             raise InputError("no conversations are held out; calibration needs some that were not trained on")
-        sheets = self.reader.kept_sheets([page_of(example, tools) for example in examples], folder / "pages", told("reading"))
-        held = self.reader.kept_sheets([page_of(example, tools) for example in held_out], folder / "pages", told("reading held-out"))
+        about = hashlib.sha256(repr(sorted(tools.items())).encode("utf-8", "replace")).hexdigest()
+        write = partial(page_of, tools=tools)
+        sheets = self.reader.kept_sheets(examples, write, about, folder / "pages", told("reading"))
+        held = self.reader.kept_sheets(held_out, write, about, folder / "pages", told("reading held-out"))
         shape = shape or Shape(encoder=sheets[0].tokens.shape[1])
         self.network_ = fit_network(sheets, [example.label for example in examples], shape, settings or FitSettings(), folder, told("fitting"))
         self.temperature_ = fit_temperature(logits_of(self.network_, held), [example.label for example in held_out])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,8 +20,10 @@ from toolwright.types import InputError
 
 TURN_TOKENS = 96
 BATCH = 64
-SHARD = 500  # pages of a file
+SHARD = 100  # pages of a file
+NOTES = "notes.pt"
 
+T = TypeVar("T")
 Told = Callable[[int, int, str], None]  # done, in all, how it goes
 
 
@@ -56,21 +59,38 @@ class Reader:
         states = iter(self.tokens([turn.text for page in pages for turn in page.turns]))
         return [self._sheet(page, [next(states) for _ in page.turns]) for page in pages]
 
-    def kept_sheets(self, pages: Sequence[Page], folder: Path, told: Told) -> list[Sheet]:
-        """As `sheets`, `SHARD` pages at a time, each kept in a file of the folder, so that a run that was cut off does not begin again."""
+    def kept_sheets(self, sources: Sequence[T], write: Callable[[T], Page], about: str, folder: Path, told: Told) -> list[Sheet]:
+        """As `sheets`, `SHARD` pages at a time, each kept in a file of the folder, so that a run that was cut off does not begin again.
+
+        Args:
+            sources: what pages are written from.
+            write: writes one page; asked only for what is not kept yet.
+            about: what else the pages depend on, such as a hash of the tools.
+            folder: of the files, each named by a hash of its sources, `about` and the encoder.
+            told: hears how far it is.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        self._remember(folder)
         found: list[Sheet] = []
-        for at in range(0, len(pages), SHARD):
-            part = pages[at : at + SHARD]
-            digest = hashlib.sha256(repr((self.encoder.name, part)).encode("utf-8", "replace")).hexdigest()[:16]
+        for at in range(0, len(sources), SHARD):
+            part = sources[at : at + SHARD]
+            digest = hashlib.sha256(repr((self.encoder.name, about, part)).encode("utf-8", "replace")).hexdigest()[:16]
             path = folder / f"{digest}.pt"
             if not path.is_file():
-                temporary = path.with_suffix(".tmp")
-                torch.save([{name: getattr(sheet, name) for name in Sheet.__slots__} for sheet in self.sheets(part)], temporary)
-                temporary.replace(path)
+                sheets = self.sheets([write(one) for one in part])
+                _write([{name: getattr(sheet, name) for name in Sheet.__slots__} for sheet in sheets], path)
+                texts = sorted(self.notes)
+                _write({"encoder": self.encoder.name, "texts": texts, "vectors": torch.stack([self.notes[text] for text in texts])}, folder / NOTES)
             found += [Sheet(**row) for row in torch.load(path, weights_only=True)]
-            told(min(at + SHARD, len(pages)), len(pages), "read")
+            told(min(at + SHARD, len(sources)), len(sources), "read")
         return found
+
+    def _remember(self, folder: Path) -> None:
+        """Take up the vectors of tools and parameters that an earlier run made with the same encoder."""
+        if (folder / NOTES).is_file():
+            kept = torch.load(folder / NOTES, weights_only=True)
+            if kept["encoder"] == self.encoder.name:
+                self.notes |= dict(zip(kept["texts"], kept["vectors"], strict=True))
 
     def _sheet(self, page: Page, states: list[Tensor]) -> Sheet:
         width = states[0].shape[1]
@@ -89,3 +109,9 @@ class Reader:
             slot_marks=torch.tensor([(note.rank, int(note.given), note.kind) for note in page.slots], dtype=torch.long).reshape(-1, 3),
             figures=torch.tensor(page.figures),
         )
+
+
+def _write(value: object, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(value, temporary)
+    temporary.replace(path)
