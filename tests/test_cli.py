@@ -41,6 +41,24 @@ def test_import_then_select(tools, tmp_path):
     assert "book_room" in run("select", "book a room", "--tools", tools).stdout
 
 
+def test_lint_tells_findings_and_drift(tools, tmp_path):
+    told = json.loads(run("tools", "lint", tools, "--pins", tmp_path / "pins.json", "--pin", "--json").stdout)
+    assert set(told) == {"findings", "tokens", "drift"}
+    (tmp_path / "changed.jsonl").write_text(tools.read_text().replace("hotel", "house"))
+    done = run("tools", "lint", tmp_path / "changed.jsonl", "--pins", tmp_path / "pins.json", code=1)
+    assert "changed since it was pinned" in done.stdout
+    assert "--pins FILE" in run("tools", "lint", tools, "--pin", code=2).stderr
+
+
+def test_evaluation_fails_under_a_baseline(tools, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"id": "1", "query": "hotel", "tools": ["book_room"]}\n')
+    ask = ("evaluate", "selection", "--tools", tools, "--data", tmp_path / "q.jsonl")
+    run(*ask, "--out", tmp_path / "r.json")
+    run(*ask, "--fail-under", tmp_path / "r.json")
+    (tmp_path / "q.jsonl").write_text('{"id": "1", "query": "zzz", "tools": ["book_room"]}\n')
+    assert "selection.top_1: 0.0, before 100.0" in run(*ask, "--fail-under", tmp_path / "r.json", code=1).stderr
+
+
 def test_evaluate_writes_metrics_and_every_case(tools, tmp_path):
     (tmp_path / "q.jsonl").write_text('{"id": "1", "query": "hotel", "tools": ["book_room"], "tags": ["x"]}\n{"id": "2", "query": "zzz", "tools": []}\n')
     run("evaluate", "selection", "--tools", tools, "--data", tmp_path / "q.jsonl", "--out", tmp_path / "r.json")

@@ -155,6 +155,46 @@ def planner(
     typer.echo(f"planner: {out}")
 
 
+@app.command()
+def fusion(
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as joined=600.")] = None,
+    encoder: Annotated[str, typer.Option(help="What meaning is read with; each encoder has weights of its own.")] = "minilm",
+    out: Annotated[Path | None, typer.Option(help="Where the weights go; default: those that ship.")] = None,
+) -> None:
+    """Fit how `hybrid` weighs words, meaning and values, on requests to the ten foundation services."""
+    from toolwright.cli.progress import Bars
+    from toolwright.selection.fusion import FITTED
+    from toolwright.training.fusion import FusionSettings, fit_fusion
+
+    chosen = FusionSettings(**read_settings(settings or [], FusionSettings))
+    with Bars() as bars:
+        fit_fusion(encoder, chosen, out or FITTED, lambda done, total: bars.told("evidence", done, total))
+    typer.echo(f"weights of {encoder}: {out or FITTED}")
+
+
+@app.command()
+def selector(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Requests with their gold tools: selection JSON Lines.")],
+    out: Annotated[Path, typer.Option(help="Where the selector goes; cut off, a run goes on there.")],
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as rank=64.")] = None,
+) -> None:
+    """Learn selection from requests and the tools that served them; tells the gain on a part held out."""
+    from toolwright.cli.progress import Bars
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.selector import SelectorSettings, SelectorTrainer
+    from toolwright.types import SelectionExample, read_records
+
+    chosen = SelectorSettings(**read_settings(settings or [], SelectorSettings))
+    with Bars() as bars:
+        report = SelectorTrainer(read_catalog(tools), read_records(data, SelectionExample), chosen, out, bars.told).train()
+    for row, groups in report.items():
+        for group, figures in groups.items():
+            shown = "  ".join(f"{name} {100 * value:.1f}" for name, value in figures.items() if name != "n")
+            typer.echo(f"{row:<14} {group:<11} {shown}  (n = {figures['n']})")
+    typer.echo(f"selector: {out}")
+
+
 def read_settings(arguments: list[str], kind: Any) -> dict[str, Any]:
     """Settings from recipe files and `key=value` words, later ones over earlier; keys and types are those of the dataclass `kind`."""
     from dataclasses import fields

@@ -10,6 +10,7 @@ from toolwright.selection.hybrid import HybridSelector
 from toolwright.selection.keyword import KeywordSelector
 from toolwright.selection.llm import LLMSelector
 from toolwright.selection.protocol import Selector
+from toolwright.selection.trained import TrainedSelector
 from toolwright.selection.two_stage import TwoStageSelector
 
 SELECTORS: dict[str, type[Any]] = {
@@ -18,6 +19,7 @@ SELECTORS: dict[str, type[Any]] = {
     "hybrid": HybridSelector,
     "two_stage": TwoStageSelector,
     "llm": LLMSelector,
+    "trained": TrainedSelector,
 }
 
-__all__ = ["SELECTORS", "EmbeddingSelector", "HybridSelector", "KeywordSelector", "LLMSelector", "Selector", "TwoStageSelector"]
+__all__ = ["SELECTORS", "EmbeddingSelector", "HybridSelector", "KeywordSelector", "LLMSelector", "Selector", "TrainedSelector", "TwoStageSelector"]

@@ -20,7 +20,7 @@ from toolwright.selection.evidence import FEATURES, Found
 from toolwright.types import JSON, InputError, write_text
 
 FITTED = Path(__file__).parent / "fusion.json"
-STANDING = ("best", "probability", "margin", *FEATURES, "coverage")
+STANDING = ("best", "probability", "margin", "coverage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Fusion:
     Attributes:
         weights: of each of `FEATURES`.
         part: logarithm of how much a part counts beside the whole request.
-        standing: weights of each of `STANDING` for whether any tool serves the request.
+        standing: weights of `STANDING` and of the best tool's evidence for whether any tool serves the request.
         bias: of the same.
         threshold: probability below which none does.
     """
@@ -55,17 +55,15 @@ class Fusion:
         return total
 
     def stands(self, found: Found, log_probabilities: np.ndarray) -> np.ndarray:
-        """How the best tool stands, shape (len(STANDING),)."""
+        """How the best tool stands: `STANDING`, then its evidence for the text that speaks for it most, shape (len(STANDING) + features,)."""
         best = int(np.argmax(log_probabilities))
+        weights = np.asarray(self.weights, dtype=np.float32)
+        numbers = found.features[best]
         rest = np.delete(log_probabilities, best)
-        whole = found.features[best, 0]
-        part = int(np.argmax(found.features[best] @ np.asarray(self.weights, dtype=np.float32)))
-        numbers = dict(zip(FEATURES, found.features[best, part].tolist(), strict=True))
         margin = float(log_probabilities[best] - rest.max()) if len(rest) else 0.0
-        coverage = float(whole[0]) / max(1.0, float(found.features[:, 0, 0].max()))
-        head = (float(whole @ np.asarray(self.weights, dtype=np.float32)), float(log_probabilities[best]), margin)
-        shown = [numbers[name] for name in STANDING[3:-1]]
-        return np.array([*head, *shown, coverage])
+        coverage = float(numbers[0, 0]) / max(1.0, float(found.features[:, 0, 0].max()))
+        shown = numbers[int(np.argmax(numbers @ weights))]
+        return np.concatenate([[float(numbers[0] @ weights), float(log_probabilities[best]), margin, coverage], shown])
 
     def fits(self, found: Found, log_probabilities: np.ndarray) -> float:
         """Probability that any tool serves the request."""
@@ -89,5 +87,5 @@ def write_fusion(encoder: str, fusion: Fusion, path: Path = FITTED) -> None:
     fitted: dict[str, JSON] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     values = asdict(fusion)
     values["weights"] = dict(zip(FEATURES, (round(value, 5) for value in fusion.weights), strict=True))
-    values["standing"] = dict(zip(STANDING, (round(value, 5) for value in fusion.standing), strict=True))
+    values["standing"] = dict(zip((*STANDING, *FEATURES), (round(value, 5) for value in fusion.standing), strict=True))
     write_text(path, json.dumps({**fitted, encoder: values}, indent=1) + "\n")

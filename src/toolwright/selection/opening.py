@@ -38,6 +38,8 @@ def open_selector(
         if model is None:
             raise InputError(f"{option} two_stage needs a cross-encoder; name its folder or hub id with --model")
         return TwoStageSelector(model, encoder or "minilm").fit(tools)
+    if name == "trained":
+        raise InputError(f"{option} trained: name the folder that `toolwright train selector` wrote in place of the word")
     if name == "llm":
         if chat is None:
             raise InputError(f"{option} llm needs a chat model; name one with --model")

@@ -17,7 +17,7 @@ import numpy as np
 
 from toolwright.data.agent_benchmark import Material, build_selection
 from toolwright.encoders import load_encoder
-from toolwright.selection.evidence import Evidence, Found
+from toolwright.selection.evidence import FEATURES, Evidence, Found
 from toolwright.selection.fusion import FITTED, STANDING, Fusion, write_fusion
 from toolwright.types import SelectionExample, Tool
 from toolwright.world.engine import World
@@ -48,7 +48,7 @@ def fit_fusion(encoder: str, settings: FusionSettings, out: Path = FITTED, progr
         progress(done + 1, len(examples))
     gold = [[rows[name] for name in example.tools] for example in examples]
     weights, part = fit_weights([one.features for one, names in zip(found, gold, strict=True) if names], [names for names in gold if names], settings)
-    fusion = fit_standing(Fusion(weights, part, (0.0,) * len(STANDING), 0.0, 0.5), found, [bool(names) for names in gold])
+    fusion = fit_standing(Fusion(weights, part, (0.0,) * (len(STANDING) + len(FEATURES)), 0.0, 0.5), found, [bool(names) for names in gold])
     write_fusion(encoder, fusion, out)
     return fusion
 
