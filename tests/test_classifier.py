@@ -1,21 +1,21 @@
-"""The classifier: pages, network, fitting that survives being cut off, calibration, costs; with MiniLM itself and a small network."""
+"""The classifier: pages, network, fitting that survives being cut off, calibration, costs; with MiniLM's tokenizer and a small body of its shape."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
-from toolwright.encoders import RemoteEncoder, load_encoder
+from toolwright.encoders import RemoteEncoder, load_encoder, minilm_folder
+from toolwright.timing import fitting
 from toolwright.timing.classifier import EQUAL, ClassifierDecider, check_costs, page_of
 from toolwright.timing.fitting import FitSettings, fit_network, fit_temperature, logits_of
 from toolwright.timing.match import Matcher
-from toolwright.timing.network import PageReader, Shape, Sheet
-from toolwright.timing.pages import KINDS, slot_kind, slot_text, write_page
-from toolwright.timing.reading import Reader
+from toolwright.timing.network import Head, PageReader, body_and_tokenizer, tensors
+from toolwright.timing.pages import CONVERSATION_TOKENS, DETAILED_TOKENS, collate, figure_count, write_page
 from toolwright.training.decider import DeciderSettings, train_decider, without_tool
 from toolwright.types import TIMING_LABELS, InputError, Message, Tool
 
-SMALL = Shape(width=16, layers=1, heads=2, dropout=0.1)
 CANCEL = Tool(
     name="cancel_booking",
     description="Cancels a reservation.",
@@ -28,6 +28,7 @@ CANCEL = Tool(
         "required": ["booking_id", "why"],
     },
 )
+HEAD = Head(hidden=16, dropout=0.1)
 
 
 def user(text):
@@ -39,127 +40,137 @@ def nothing(done, total, word):
 
 
 @pytest.fixture(scope="module")
-def sheets(data):
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(minilm_folder()))
+
+
+@pytest.fixture
+def network(tokenizer):
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 512}
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return PageReader(BertModel(BertConfig(vocab_size=len(tokenizer), **sizes, **still), add_pooling_layer=False), figure_count(), HEAD)
+
+
+@pytest.fixture(scope="module")
+def pages(data, tokenizer):
     examples = data.timing("train")[:48]
-    return Reader(load_encoder("minilm")).sheets([page_of(example, data.tools) for example in examples]), [example.label for example in examples]
+    return [page_of(example, data.tools, tokenizer) for example in examples], [example.label for example in examples]
 
 
-def test_a_page_tells_turns_tools_and_what_is_given():
+def test_a_page_tells_turns_tools_and_what_is_given(tokenizer):
     messages = [*user("Which one?"), Message(role="assistant", content="HB-1063?"), *user("Yes, cancel it")]
-    page = write_page(messages, Matcher([CANCEL]).best(messages), 1)
-    assert [(turn.role, turn.ago) for turn in page.turns] == [(0, 2), (1, 1), (0, 0)]
-    assert page.tools[0].text == "cancel booking: Cancels a reservation."
-    assert [(slot.text, slot.given, KINDS[slot.kind]) for slot in page.slots] == [
-        ("booking id: Number", True, "pattern"),
-        ("why:  (illness, other)", False, "enum"),
-    ]
+    page = write_page(messages, Matcher([CANCEL]).best(messages), 1, tokenizer)
+    assert tokenizer.decode(page.conversation) == "user : which one? assistant : hb - 1063? user : yes, cancel it"
+    assert tokenizer.decode(page.tools[0]) == "cancel booking | booking id = hb - 1063 ; why ( illness, other ) =? | cancels a reservation."
+    assert len(page.figures) == figure_count()
 
 
-@pytest.mark.parametrize(
-    ("schema", "kind"),
-    [
-        ({"format": "date"}, "date or time"),
-        ({"type": "integer"}, "number"),
-        ({"pattern": "^[a-z]+$"}, "loose pattern"),
-        ({"type": ["string", "null"]}, "text"),
-        ({}, "text"),
-    ],
-)
-def test_parameters_have_kinds(schema, kind):
-    assert KINDS[slot_kind(schema)] == kind
-    assert slot_text("some_name", schema).startswith("some name:")
+def test_a_page_is_cut_to_its_room(tokenizer):
+    long = user("word " * 5000 + "and the end")
+    tools = [CANCEL.model_copy(update={"name": f"tool_{i}", "description": "much " * 300}) for i in range(30)]
+    page = write_page(long, Matcher(tools).best(long), 30, tokenizer)
+    assert len(page.conversation) == CONVERSATION_TOKENS
+    assert tokenizer.decode(page.conversation).endswith("and the end")
+    assert len(page.tools) == 10
+    assert max(map(len, page.tools)) == DETAILED_TOKENS
 
 
-def test_pages_without_tools_or_with_one_of_long_turns_can_be_read():
-    reader = Reader(load_encoder("minilm"))
-    long = user("word " * 5000)
-    found = reader.sheets([write_page(user("Hello"), (), 0), write_page(long, Matcher([CANCEL]).best(long), 1)])
-    assert found[0].tools.shape == found[0].slots.shape == (0, 384)
-    assert len(found[1].tokens) <= 96
-    logits = logits_of(PageReader(SMALL), found)
-    assert logits.shape == (2, 4)
-    assert torch.isfinite(logits).all()
+def test_halves_are_told_apart_and_padding_is_hidden(tokenizer):
+    pages = [write_page(user(text), Matcher([CANCEL]).best(user(text)), 1, tokenizer) for text in ("Hello", "Cancel HB-1063 because of illness, please")]
+    batch = collate([*pages, write_page(user("Hello"), (), 0, tokenizer)], tokenizer)
+    assert batch["attention_mask"].sum(axis=1).tolist() == [len(page) for page in pages] + [batch["attention_mask"][2].sum()]
+    for row, page in enumerate(pages):
+        assert batch["token_type_ids"][row].sum() == sum(len(tool) + 1 for tool in page.tools)
+    assert batch["token_type_ids"][2].sum() == 0
 
 
-def test_company_in_the_batch_changes_nothing(sheets):
-    network = PageReader(SMALL)
-    together, alone = logits_of(network, sheets[0][:6]), torch.cat([logits_of(network, [sheet]) for sheet in sheets[0][:6]])
-    assert torch.allclose(together, alone, atol=1e-5)
+def test_company_in_the_batch_changes_nothing(pages, network, tokenizer):
+    some = pages[0][:6]
+    alone = torch.cat([logits_of(network, [page], tokenizer) for page in some])
+    assert torch.allclose(logits_of(network, some, tokenizer), alone, atol=1e-5)
 
 
-def test_an_encoder_without_token_vectors_is_wrong_input():
-    with pytest.raises(InputError, match="no vectors of tokens"):
-        Reader(RemoteEncoder("http://localhost/v1", "m"))
+def test_attention_runs_between_the_halves(network, tokenizer):
+    network.eval()
+    page = write_page(user("Cancel it"), Matcher([CANCEL]).best(user("Cancel it")), 1, tokenizer)
+    batch = tensors(collate([page, replace(page, tools=((5,),))], tokenizer))
+    states = network.body(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], token_type_ids=batch["token_type_ids"]).last_hidden_state
+    assert not torch.allclose(states[0, 1], states[1, 1])
 
 
-def test_the_network_learns_its_examples(sheets, tmp_path):
-    settings = FitSettings(epochs=30, batch=16, rate=5e-3, smoothing=0.0)
-    network = fit_network(*sheets, SMALL, settings, tmp_path, nothing)
-    found = [TIMING_LABELS[i] for i in logits_of(network, sheets[0]).argmax(1)]
-    assert sum(a == b for a, b in zip(found, sheets[1], strict=True)) >= 40
+def test_encoders_that_cannot_be_trained_are_wrong_input(tmp_path):
+    with pytest.raises(InputError, match="on a server"):
+        body_and_tokenizer(RemoteEncoder("http://localhost/v1", "m"))
+    one_type = load_encoder("minilm").__class__()
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "type_vocab_size": 1}))
+    one_type.source = str(tmp_path)
+    with pytest.raises(InputError, match="one token type"):
+        body_and_tokenizer(one_type)
 
 
-def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(sheets, tmp_path):
-    settings = FitSettings(epochs=2, batch=16, seconds_between=0.0)
-    whole = fit_network(*sheets, SMALL, settings, tmp_path / "whole", nothing)
+def test_the_network_learns_its_examples_and_leaves_word_vectors_alone(pages, network, tokenizer, tmp_path):
+    before = network.body.embeddings.word_embeddings.weight.clone()
+    settings = FitSettings(epochs=40, batch=16, rate=1e-3, head_rate=5e-3, smoothing=0.0)
+    fitted = fit_network(network, *pages, tokenizer, settings, tmp_path, nothing)
+    found = [TIMING_LABELS[i] for i in logits_of(fitted, pages[0], tokenizer).argmax(1)]
+    assert sum(a == b for a, b in zip(found, pages[1], strict=True)) >= 40
+    assert torch.equal(before, fitted.body.embeddings.word_embeddings.weight)
 
-    class CutError(Exception):
-        pass
 
-    def cut(done, total, word):
-        if done == 3:
+class CutError(Exception):
+    pass
+
+
+def cut_at(step):
+    def told(done, total, word):
+        if done == step:
             raise CutError
 
+    return told
+
+
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(pages, network, tokenizer, tmp_path):
+    from copy import deepcopy
+
+    settings = FitSettings(epochs=2, batch=16, seconds_between=0.0)
+    whole = fit_network(deepcopy(network), *pages, tokenizer, settings, tmp_path / "whole", nothing)
     with pytest.raises(CutError):
-        fit_network(*sheets, SMALL, settings, tmp_path / "cut", cut)
-    resumed_at = []
-    again = fit_network(*sheets, SMALL, settings, tmp_path / "cut", lambda done, total, word: resumed_at.append(done))
-    assert resumed_at[0] == 3
+        fit_network(deepcopy(network), *pages, tokenizer, settings, tmp_path / "cut", cut_at(3))
+    seen = []
+    again = fit_network(deepcopy(network), *pages, tokenizer, settings, tmp_path / "cut", lambda done, total, word: seen.append(done))
+    assert seen[0] == 3
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
-    assert not list((tmp_path / "cut").glob("*.pt"))
+    assert not (tmp_path / "cut" / fitting.CHECKPOINT).exists()
 
 
-def test_a_checkpoint_of_other_settings_is_wrong_input(sheets, tmp_path):
-    def cut(done, total, word):
-        if done == 2:
-            raise KeyboardInterrupt
-
+def test_a_checkpoint_of_other_settings_is_wrong_input(pages, network, tokenizer, tmp_path):
     settings = FitSettings(epochs=1, batch=16, seconds_between=0.0)
-    with pytest.raises(KeyboardInterrupt):
-        fit_network(*sheets, SMALL, settings, tmp_path, cut)
+    with pytest.raises(CutError):
+        fit_network(network, *pages, tokenizer, settings, tmp_path, cut_at(2))
     with pytest.raises(InputError, match="other settings"):
-        fit_network(*sheets, SMALL, replace(settings, rate=0.5), tmp_path, nothing)
+        fit_network(network, *pages, tokenizer, replace(settings, rate=0.5), tmp_path, nothing)
 
 
 def test_temperature_softens_what_is_too_sure():
     logits = torch.tensor([[9.0, 0, 0, 0]] * 10)
-    labels = ["call"] * 7 + ["answer"] * 3
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits, ["call"] * 7 + ["answer"] * 3)
     assert torch.softmax(logits[0] / temperature, 0)[0].item() == pytest.approx(0.7, abs=0.02)
-
-
-def test_reading_goes_on_where_it_was(data, tmp_path):
-    examples = data.timing("train")[:5]
-    first = Reader(load_encoder("minilm")).kept_sheets(examples, lambda example: page_of(example, data.tools), "x", tmp_path, nothing)
-
-    def refuse(example):
-        raise AssertionError("nothing is left to read")
-
-    second = Reader(load_encoder("minilm")).kept_sheets(examples, refuse, "x", tmp_path, nothing)
-    assert all(torch.equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, second, strict=True) for name in Sheet.__slots__)
-    with pytest.raises(AssertionError, match="nothing is left"):
-        Reader(load_encoder("minilm")).kept_sheets(examples, refuse, "other tools", tmp_path, nothing)
 
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("decider")
-    settings = DeciderSettings(width=16, layers=1, heads=2, epochs=1, without_tool=4)
-    train_decider(settings, data.tools, data.timing("train")[:40], data.timing("dev")[:20], data.calls("train"), folder)
+    settings = DeciderSettings(hidden=16, epochs=1, without_tool=4)
+    train_decider(settings, data.tools, data.timing("train")[:24], data.timing("dev")[:16], data.calls("train"), folder)
     return folder
 
 
-def test_the_artifact_decides_as_what_was_trained(trained, data):
+def test_the_artifact_decides_alike_each_time(trained, data):
     decider, again = ClassifierDecider.load(trained), ClassifierDecider.load(trained)
     example = data.timing("dev")[0]
     tools = [data.tools[name] for name in example.tools]
@@ -171,12 +182,16 @@ def test_the_artifact_decides_as_what_was_trained(trained, data):
 
 def test_costs_move_the_decision(trained):
     decider = ClassifierDecider.load(trained)
-    assert decider.decide(user("Cancel HB-1063"), [CANCEL]).outcome in TIMING_LABELS
     dear = {right: {decided: 0.0 if right == decided else 100.0 if decided != "clarify" else 0.1 for decided in TIMING_LABELS} for right in TIMING_LABELS}
     decider.costs = check_costs(dear)
     decision = decider.decide(user("Cancel HB-1063"), [CANCEL])
     assert decision.outcome == "clarify"
     assert decision.question is not None
+
+
+def test_nothing_can_be_called_without_tools(trained):
+    decision = ClassifierDecider.load(trained).decide(user("Cancel HB-1063"), [])
+    assert decision.probabilities["call"] == decision.probabilities["clarify"] == 0
 
 
 @pytest.mark.parametrize("costs", [{}, {**EQUAL, "call": {"call": 0}}, {**EQUAL, "call": dict.fromkeys(TIMING_LABELS, -1)}, 3])
@@ -185,20 +200,22 @@ def test_costs_that_are_none_are_wrong_input(costs):
         check_costs(costs)
 
 
-def test_folders_of_something_else_are_wrong_input(tmp_path):
+def test_folders_of_something_else_are_wrong_input(trained, tmp_path):
     with pytest.raises(InputError, match="expected a folder that"):
         ClassifierDecider.load(tmp_path)
-    (tmp_path / "decider.json").write_text("{}")
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(InputError, match="no trained decider"):
-        ClassifierDecider.load(tmp_path)
+    for name in ("head.safetensors", "encoder"):
+        (tmp_path / name).symlink_to(trained / name)
+    about = json.loads((trained / "decider.json").read_text())
+    for broken in ({}, {**about, "figures": 3}, {**about, "head": {"depth": 3}}):
+        (tmp_path / "decider.json").write_text(json.dumps(broken))
+        with pytest.raises(InputError, match="is no trained decider"):
+            ClassifierDecider.load(tmp_path)
     with pytest.raises(InputError, match="not fitted"):
-        ClassifierDecider(load_encoder("minilm")).decide(user("Hello"), [])
+        ClassifierDecider().decide(user("Hello"), [])
 
 
 def test_a_call_without_its_tool_is_unable(data):
-    examples = data.timing("train")
-    made = without_tool(data.calls("train"), examples, data.tools, 20, seed=0)
+    made = without_tool(data.calls("train"), data.timing("train"), data.tools, 20, seed=0)
     calls = {f"{call.id}.without": call.calls[0].name for call in data.calls("train")}
     assert made
     for example in made:

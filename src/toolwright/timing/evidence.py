@@ -9,10 +9,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from toolwright.timing.match import Match
 from toolwright.timing.speech import sentences, signs
-from toolwright.types import Message
+from toolwright.types import Message, Tool
 
 REFUSED = re.compile(r"\b(?:no|nope|don't|do not|never|stop|forget it|never mind)\b")
 
@@ -58,6 +59,13 @@ def collect(messages: Sequence[Message], matches: Sequence[Match]) -> Evidence:
         **{name: spoken[name] for name in ("polite_request", "command", "names_records", "names_days", "asks_for_facts", "fragment", "own_matters")},
     }
     return Evidence({**spoken, **fit, **turns}, doable, missing)
+
+
+@cache
+def evidence_names() -> tuple[str, ...]:
+    """The names of all evidence that a tool is wanted, in a fixed order."""
+    some = Match(Tool(name="any"), 0.0, 0.0, 0.0, 0, 0, {}, ())
+    return tuple(sorted(collect([Message(role="user", content="x")], (some,)).wanted))
 
 
 def match_evidence(matches: Sequence[Match]) -> dict[str, float]:

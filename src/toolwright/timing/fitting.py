@@ -1,27 +1,29 @@
-"""Fitting the classifier's network: AdamW with warm-up and cosine decay, checkpoints that lose a minute at most, then one temperature
+"""Fitting the classifier's network: AdamW with warm-up and linear decay, checkpoints that lose a minute at most, then one temperature
 
-Batches are of pages of like length, in an order that the seed and the epoch alone decide, so that a run that was cut off goes on as if it had not been.
-Temperature scaling: Guo et al. (2017), section 4.2.
+Word vectors stay as they are, so that words of tools never seen keep their meaning. Batches are of pages of like length, in an order that the seed
+and the epoch alone decide, so that a run that was cut off goes on as if it had not been. Temperature scaling: Guo et al. (2017), section 4.2.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from toolwright.timing.network import PageReader, Shape, Sheet
-from toolwright.timing.reading import Told
+from toolwright.timing.network import PageReader, tensors
+from toolwright.timing.pages import Page, collate
 from toolwright.types import TIMING_LABELS, InputError, TimingLabel
 
 CHECKPOINT = "checkpoint.pt"
+
+Told = Callable[[int, int, str], None]  # done, in all, how it goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,60 +33,65 @@ class FitSettings:
     Attributes:
         epochs: passes over the examples.
         batch: pages in a step.
-        rate: highest learning rate.
+        rate: highest learning rate of the encoder.
+        head_rate: of the head.
         decay: weight decay.
-        warm_up: share of the steps in which the rate grows.
+        warm_up: share of the steps in which the rates grow.
         smoothing: label smoothing (Szegedy et al., 2016).
-        seed: of the weights, the order and the dropout.
+        bfloat16: whether products are computed in bfloat16; faster on processors that know it.
+        seed: of the order and the dropout.
         seconds_between: between two checkpoints.
     """
 
-    epochs: int = 12
+    epochs: int = 4
     batch: int = 32
-    rate: float = 1e-3
-    decay: float = 0.05
+    rate: float = 1e-4
+    head_rate: float = 1e-3
+    decay: float = 0.01
     warm_up: float = 0.1
     smoothing: float = 0.05
+    bfloat16: bool = True
     seed: int = 0
     seconds_between: float = 60.0
 
 
-def fit_network(sheets: Sequence[Sheet], labels: Sequence[TimingLabel], shape: Shape, settings: FitSettings, folder: Path, told: Told) -> PageReader:
-    """The fitted network; goes on from the checkpoint in `folder` when there is one of the same settings.
+def fit_network(
+    network: PageReader, pages: Sequence[Page], labels: Sequence[TimingLabel], tokenizer: Any, settings: FitSettings, folder: Path, told: Told
+) -> PageReader:
+    """Fit the network in place; goes on from the checkpoint in `folder` when there is one of the same settings.
 
     Args:
-        sheets: the pages in numbers.
+        network: with the encoder as it comes.
+        pages: what is read.
         labels: the right outcome of each.
-        shape: sizes of the network.
+        tokenizer: of the encoder.
         settings: how to fit.
         folder: where the checkpoint goes; removed when done.
         told: hears steps done, steps in all, and how it goes.
     """
-    if len(sheets) != len(labels) or not sheets:
-        raise InputError(f"fitting needs a label for every page; got {len(sheets)} pages and {len(labels)} labels")
-    torch.manual_seed(settings.seed)
-    network = PageReader(shape)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    if len(pages) != len(labels) or not pages:
+        raise InputError(f"fitting needs a label for every page; got {len(pages)} pages and {len(labels)} labels")
+    for weights in network.body.embeddings.parameters():
+        weights.requires_grad = False
+    body = [weights for weights in network.body.parameters() if weights.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [{"params": body, "rate": settings.rate}, {"params": network.head.parameters(), "rate": settings.head_rate}], weight_decay=settings.decay
+    )
     order = {label: i for i, label in enumerate(TIMING_LABELS)}
     targets = torch.tensor([order[label] for label in labels])
-    plan = [batch for epoch in range(settings.epochs) for batch in _batches(sheets, settings, epoch)]
-    said = repr((shape, settings, len(sheets)))
-    path, done, recent = folder / CHECKPOINT, 0, 0.0
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        if state["said"] != said:
-            raise InputError(f"{path}: belongs to a run of other settings ({state['said']}); remove it or give those")
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        done = int(state["done"])
+    plan = [batch for epoch in range(settings.epochs) for batch in _batches(pages, settings, epoch)]
+    path = folder / CHECKPOINT
+    said = repr((settings, len(pages)))
+    done = _resume(path, said, network, optimizer)
+    recent, saved = 0.0, time.monotonic()
     network.train()
-    saved = time.monotonic()
     for step in range(done, len(plan)):
         torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout follows from the step alone
         for group in optimizer.param_groups:
-            group["lr"] = settings.rate * _schedule(step, len(plan), settings.warm_up)
-        logits = network([sheets[i] for i in plan[step]])
-        loss = nn.functional.cross_entropy(logits, targets[plan[step]], label_smoothing=settings.smoothing)
+            group["lr"] = group["rate"] * _schedule(step, len(plan), settings.warm_up)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+            logits = network(tensors(collate([pages[i] for i in plan[step]], tokenizer)))
+        loss = nn.functional.cross_entropy(logits.float(), targets[plan[step]], label_smoothing=settings.smoothing)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -98,11 +105,16 @@ def fit_network(sheets: Sequence[Sheet], labels: Sequence[TimingLabel], shape: S
     return network.eval()
 
 
-def logits_of(network: PageReader, sheets: Sequence[Sheet], batch: int = 64) -> Tensor:
-    """Logits of many pages, (pages, 4)."""
+def logits_of(network: PageReader, pages: Sequence[Page], tokenizer: Any, batch: int = 32) -> Tensor:
+    """Logits of many pages, (pages, 4), in the order of the pages."""
     network.eval()
-    with torch.no_grad():
-        return torch.cat([network(sheets[i : i + batch]) for i in range(0, len(sheets), batch)])
+    order = sorted(range(len(pages)), key=lambda i: len(pages[i]))
+    found = torch.zeros(len(pages), len(TIMING_LABELS))
+    with torch.inference_mode():
+        for at in range(0, len(order), batch):
+            part = order[at : at + batch]
+            found[part] = network(tensors(collate([pages[i] for i in part], tokenizer)))
+    return found
 
 
 def fit_temperature(logits: Tensor, labels: Sequence[TimingLabel]) -> float:
@@ -114,12 +126,24 @@ def fit_temperature(logits: Tensor, labels: Sequence[TimingLabel]) -> float:
     return grid[losses.index(min(losses))]
 
 
-def _batches(sheets: Sequence[Sheet], settings: FitSettings, epoch: int) -> list[list[int]]:
+def _resume(path: Path, said: str, network: PageReader, optimizer: torch.optim.Optimizer) -> int:
+    """Take up a checkpoint; the number of steps that it has done."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["said"] != said:
+        raise InputError(f"{path}: belongs to a run of other settings ({state['said']}); remove it or give those")
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["done"])
+
+
+def _batches(pages: Sequence[Page], settings: FitSettings, epoch: int) -> list[list[int]]:
     source = random.Random(f"{settings.seed}/{epoch}")
-    shuffled = list(range(len(sheets)))
+    shuffled = list(range(len(pages)))
     source.shuffle(shuffled)
-    chunk = settings.batch * 32
-    near = [i for at in range(0, len(shuffled), chunk) for i in sorted(shuffled[at : at + chunk], key=lambda i: (len(sheets[i].tokens), i))]
+    chunk = settings.batch * 16
+    near = [i for at in range(0, len(shuffled), chunk) for i in sorted(shuffled[at : at + chunk], key=lambda i: (len(pages[i]), i))]
     batches = [near[at : at + settings.batch] for at in range(0, len(near), settings.batch)]
     source.shuffle(batches)
     return batches
@@ -127,9 +151,7 @@ def _batches(sheets: Sequence[Sheet], settings: FitSettings, epoch: int) -> list
 
 def _schedule(step: int, steps: int, warm_up: float) -> float:
     rising = max(1, round(steps * warm_up))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+    return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
 
 
 def _save(path: Path, state: dict[str, object]) -> None:

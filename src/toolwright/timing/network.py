@@ -1,102 +1,92 @@
-"""The classifier's network: attention between what was said, the tools at hand and their required arguments
+"""The classifier's network: an encoder that reads a page whole, and a small head on what it makes of it
 
-A sentence encoder, left as it is, gives a vector for every token of the turns, and one for each tool and each parameter; a few transformer layers of
-our own (pre-norm; Vaswani et al., 2017; Xiong et al., 2020) read them side by side, and a token of its own gathers the four logits. The cosine between the
-newest turn and each tool comes free of charge.
+A cross-encoder (Nogueira and Cho, 2019): attention runs between conversation and tools, so that the request is read in the light of what is at hand.
+The head sees the first token, the means of the two halves, and the page's figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolwright.timing.pages import FIGURES, KINDS, ROLES, TOOL_FIGURES, TOOLS, TURNS
-from toolwright.types import TIMING_LABELS
+from toolwright.encoders import Encoder, SentenceEncoder
+from toolwright.types import TIMING_LABELS, InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of the network: of the encoder's vectors, of its own, and how many layers and heads."""
+class Head:
+    """Sizes of the head: hidden width, and the share of it that is dropped in training."""
 
-    encoder: int = 384
-    width: int = 128
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A page in numbers; E is the encoder's dimension.
-
-    Attributes:
-        tokens: the turns' token vectors one after another, (T, E).
-        roles: of each token's turn, (T,).
-        agos: how many turns ago, (T,).
-        tools: vectors of the tools, (K, E).
-        tool_figures: (K, `TOOL_FIGURES` and the cosine to the newest turn).
-        slots: vectors of the required parameters, (S, E).
-        slot_marks: rank of the tool, given or not, kind, (S, 3).
-        figures: (`FIGURES`,).
-    """
-
-    tokens: Tensor
-    roles: Tensor
-    agos: Tensor
-    tools: Tensor
-    tool_figures: Tensor
-    slots: Tensor
-    slot_marks: Tensor
-    figures: Tensor
+    hidden: int = 256
+    dropout: float = 0.1
 
 
 class PageReader(nn.Module):
-    """Sheets → logits of the four outcomes."""
+    """Pages → logits of the four outcomes.
 
-    def __init__(self, shape: Shape) -> None:
+    Args:
+        body: a BERT-like model of transformers with two token types.
+        figures: how many a page has.
+        head: sizes of the head.
+    """
+
+    def __init__(self, body: Any, figures: int, head: Head) -> None:
         super().__init__()
-        width = shape.width
-        self.shape = shape
-        self.token_in, self.tool_in, self.slot_in = (nn.Sequential(nn.LayerNorm(shape.encoder), nn.Linear(shape.encoder, width)) for _ in range(3))
-        self.tool_figures = nn.Linear(len(TOOL_FIGURES) + 1, width)
-        self.figures = nn.Linear(len(FIGURES), width)
-        self.role, self.ago = nn.Embedding(len(ROLES), width), nn.Embedding(TURNS, width)
-        self.rank, self.given, self.kind = nn.Embedding(TOOLS, width), nn.Embedding(2, width), nn.Embedding(len(KINDS), width)
-        self.gather = nn.Parameter(torch.zeros(width))
-        self.dropout = nn.Dropout(shape.dropout)
-        layer = nn.TransformerEncoderLayer(width, shape.heads, 2 * width, shape.dropout, "gelu", batch_first=True, norm_first=True)
-        self.body = nn.TransformerEncoder(layer, shape.layers, nn.LayerNorm(width), enable_nested_tensor=False)
-        self.head = nn.Linear(width, len(TIMING_LABELS))
+        self.body = body
+        self.sizes = head
+        width = 3 * int(body.config.hidden_size) + figures
+        self.head = nn.Sequential(
+            nn.LayerNorm(width), nn.Dropout(head.dropout), nn.Linear(width, head.hidden), nn.GELU(), nn.Dropout(head.dropout),
+            nn.Linear(head.hidden, len(TIMING_LABELS)),
+        )  # fmt: skip
 
-    def forward(self, sheets: Sequence[Sheet]) -> Tensor:
-        """Logits of shape (sheets, 4), in the order of `TIMING_LABELS`."""
-        tokens, token_mask = _padded([sheet.tokens for sheet in sheets])
-        roles, _ = _padded([sheet.roles for sheet in sheets])
-        agos, _ = _padded([sheet.agos for sheet in sheets])
-        tools, tool_mask = _padded([sheet.tools for sheet in sheets])
-        tool_figures, _ = _padded([sheet.tool_figures for sheet in sheets])
-        slots, slot_mask = _padded([sheet.slots for sheet in sheets])
-        marks, _ = _padded([sheet.slot_marks for sheet in sheets])
-        ranks = torch.arange(tools.shape[1]).expand(tools.shape[:2])
-        gather = self.gather + self.figures(torch.stack([sheet.figures for sheet in sheets]))
-        said = self.token_in(tokens) + self.role(roles) + self.ago(agos)
-        offered = self.tool_in(tools) + self.tool_figures(tool_figures) + self.rank(ranks)
-        wanted = self.slot_in(slots) + self.rank(marks[..., 0]) + self.given(marks[..., 1]) + self.kind(marks[..., 2])
-        states = torch.cat([gather.unsqueeze(1), said, offered, wanted], dim=1)
-        mask = torch.cat([torch.ones(len(sheets), 1, dtype=torch.bool), token_mask, tool_mask, slot_mask], dim=1)
-        logits: Tensor = self.head(self.body(self.dropout(states), src_key_padding_mask=~mask)[:, 0])
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Logits of shape (B, 4), in the order of `TIMING_LABELS`, for a batch of `pages.collate`."""
+        mask, kinds = batch["attention_mask"], batch["token_type_ids"]
+        states = self.body(input_ids=batch["input_ids"], attention_mask=mask, token_type_ids=kinds).last_hidden_state.float()
+        halves = [(mask * (1 - kinds)).unsqueeze(-1).float(), (mask * kinds).unsqueeze(-1).float()]
+        means = [(states * half).sum(1) / half.sum(1).clamp(min=1.0) for half in halves]
+        logits: Tensor = self.head(torch.cat([states[:, 0], *means, batch["figures"]], dim=1).float())
         return logits
 
 
-def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows of shape (N, …) as one tensor (rows, longest N, …), and which places are real."""
-    longest = max(1, *(len(row) for row in rows))
-    out = rows[0].new_zeros((len(rows), longest, *rows[0].shape[1:]))
-    mask = torch.zeros(len(rows), longest, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        out[i, : len(row)] = row
-        mask[i, : len(row)] = True
-    return (out.float() if out.dtype == torch.float16 else out), mask
+def body_and_tokenizer(encoder: Encoder) -> tuple[Any, Any]:
+    """The transformer inside a sentence encoder, without pooling, and its tokenizer; weights from safetensors only.
+
+    Raises:
+        InputError: the encoder is no local model, or one without a second token type, which tells tools from conversation.
+    """
+    from transformers import AutoConfig
+
+    if not isinstance(encoder, SentenceEncoder):
+        raise InputError(f"encoder {encoder.name!r} is on a server; the classifier trains its own copy: expected 'minilm' or a sentence-transformers model")
+    if int(getattr(AutoConfig.from_pretrained(encoder.source), "type_vocab_size", 0)) < 2:
+        raise InputError(f"encoder {encoder.name!r} has one token type; expected a BERT-like model with two")
+    return _loaded(encoder.source)
+
+
+def saved_body_and_tokenizer(folder: Path) -> tuple[Any, Any]:
+    """The transformer and the tokenizer that a fitted classifier saved."""
+    return _loaded(str(folder))
+
+
+def _loaded(source: str) -> tuple[Any, Any]:
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # the pooling layer that is left out is no news
+    logging.disable_progress_bar()
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    body = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, add_pooling_layer=False, **still)
+    return body, AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+
+
+def tensors(batch: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """A batch of arrays as tensors that share their memory."""
+    return {name: torch.from_numpy(array) for name, array in batch.items()}

@@ -1,7 +1,8 @@
-"""A page is what the classifier reads: the turns, the tools that suit them best, and which required arguments are given
+"""A page is what the classifier reads: the conversation, the tools that suit it best with what is given and missing, and the rules' evidence
 
-Texts are kept as texts here, and numbers as numbers; `network` makes vectors of both. Tools and parameters are told in words that do not hang on the
-conversation, so that their vectors are made once.
+The best `DETAILED` tools are told with their required parameters, each with its value or a question mark, and their description; the others with name
+and a few words. What does not fit is cut: the conversation at its beginning, a tool at its end. So a page has some 200 tokens, however many tools are
+at hand.
 """
 
 from __future__ import annotations
@@ -9,117 +10,101 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from toolwright.timing.evidence import collect, evidence_names
 from toolwright.timing.match import Match
 from toolwright.timing.question import spoken
-from toolwright.tools.values import decides
 from toolwright.types import JSON, Message
 
-TURNS = 4  # the newest
-TURN_CHARACTERS = 600  # of a turn, its end; a tool's result is cut to its beginning
-TOOLS = 10
-TOOLS_WITH_SLOTS = 4
-SLOTS_OF_TOOL = 5
-ROLES = ("user", "assistant", "tool", "system")
-KINDS = ("pattern", "loose pattern", "enum", "number", "date or time", "text", "switch", "list or object")
-
-TOOL_FIGURES = ("score behind the best", "words", "share of the request's words it knows", "fitting numbers", "strange numbers", "missing", "given", "required")
-FIGURES = ("turns", "a result has just come", "length of the newest turn", "tools at hand", "no tool at hand", "numbers that fit no tool")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What was said, by whom (an index of `ROLES`), and how many turns ago."""
-
-    text: str
-    role: int
-    ago: int
-
-
-@dataclass(frozen=True, slots=True)
-class ToolNote:
-    """A tool in words, and the numbers that `TOOL_FIGURES` names."""
-
-    text: str
-    figures: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SlotNote:
-    """A required parameter in words, its tool's rank, whether it is given, and its kind (an index of `KINDS`)."""
-
-    text: str
-    rank: int
-    given: bool
-    kind: int
+SHOWN = 10  # tools on a page
+DETAILED = 4
+TURNS = 6
+TURN_CHARACTERS = 1500  # of a turn, its end
+CONVERSATION_TOKENS = 96
+DETAILED_TOKENS = 40
+NAMED_TOKENS = 10
+CHOICES = 8  # of an enum
+ROLES = {"system": "rules", "user": "user", "assistant": "assistant", "tool": "result"}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A conversation beside its best tools."""
+    """Token ids of the conversation and of each tool, separators left out, and the figures: turns, tools, and the evidence."""
 
-    turns: tuple[Turn, ...]
-    tools: tuple[ToolNote, ...]
-    slots: tuple[SlotNote, ...]
+    conversation: tuple[int, ...]
+    tools: tuple[tuple[int, ...], ...]
     figures: tuple[float, ...]
 
+    def __len__(self) -> int:
+        """Tokens, separators included."""
+        return len(self.conversation) + sum(len(tool) + 1 for tool in self.tools) + 2
 
-def write_page(messages: Sequence[Message], matches: Sequence[Match], tools: int) -> Page:
+
+def write_page(messages: Sequence[Message], matches: Sequence[Match], tools: int, tokenizer: Any) -> Page:
     """The page of a conversation.
 
     Args:
         messages: the conversation, at least one turn.
         matches: the tools that suit best, the best first.
         tools: how many are at hand in all.
+        tokenizer: of the encoder; special tokens are added by `collate`.
     """
-    newest = list(messages[-TURNS:])
-    turns = tuple(Turn(_said(message), ROLES.index(message.role), len(newest) - 1 - i) for i, message in enumerate(newest))
-    shown = matches[:TOOLS]
-    notes = tuple(ToolNote(tool_text(match), _tool_figures(match, shown[0])) for match in shown)
-    slots = tuple(
-        SlotNote(slot_text(name, match.tool.properties.get(name, {})), rank, name not in match.missing, slot_kind(match.tool.properties.get(name, {})))
-        for rank, match in enumerate(shown[:TOOLS_WITH_SLOTS])
-        for name in match.tool.required[:SLOTS_OF_TOOL]
-    )
-    figures = (
-        math.tanh(len(messages) / 6),
-        float(messages[-1].role == "tool"),
-        math.tanh(len(messages[-1].content) / 200),
-        math.log1p(tools) / 8,
-        float(not matches),
-        math.tanh(min((match.strange for match in shown), default=0)),
-    )
-    return Page(turns, notes, slots, figures)
+    said = " ".join(f"{ROLES[message.role]}: {_turn(message)}" for message in messages[-TURNS:])
+    told = [
+        _ids(tokenizer, detailed(match))[:DETAILED_TOKENS] if rank < DETAILED else _ids(tokenizer, named(match))[:NAMED_TOKENS]
+        for rank, match in enumerate(matches[:SHOWN])
+    ]
+    evidence = collect(messages, matches).wanted
+    figures = (math.tanh(len(messages) / 6), math.log1p(tools) / 8, *(evidence.get(name, 0.0) for name in evidence_names()))
+    return Page(tuple(_ids(tokenizer, said)[-CONVERSATION_TOKENS:]), tuple(map(tuple, told)), figures)
 
 
-def tool_text(match: Match) -> str:
-    """`move pallet: Moves a whole pallet to another bin …`."""
-    return f"{spoken(match.tool.name)}: {match.tool.description[:300]}"
+def figure_count() -> int:
+    """How many figures a page has."""
+    return 2 + len(evidence_names())
 
 
-def slot_text(name: str, schema: JSON) -> str:
-    """`kind: What is wanted (towels, cot, repair)`."""
-    choices = f" ({', '.join(spoken(str(one)) for one in schema['enum'][:12])})" if isinstance(schema.get("enum"), list) else ""
-    return f"{spoken(name)}: {str(schema.get('description', ''))[:120]}{choices}"
+def detailed(match: Match) -> str:
+    """`move pallet | pallet id = HU-3340; to bin = ? | Moves a whole pallet …`: what is needed stands before the description, so that it is not cut."""
+    asked = [_slot(name, match.tool.properties.get(name, {}), match) for name in match.tool.required]
+    return f"{spoken(match.tool.name)} | {'; '.join(asked) or 'needs nothing'} | {match.tool.description[:240]}"
 
 
-def slot_kind(schema: JSON) -> int:
-    """Which of `KINDS` a parameter is."""
-    if "enum" in schema:
-        return 2
-    if "pattern" in schema:
-        return 0 if decides(str(schema["pattern"])) else 1
-    if schema.get("format") in ("date", "date-time", "time"):
-        return 4
-    return {"integer": 3, "number": 3, "boolean": 6, "array": 7, "object": 7}.get(str(schema.get("type")), 5)
+def named(match: Match) -> str:
+    """Name and the beginning of the description."""
+    return f"{spoken(match.tool.name)}: {match.tool.description[:80]}"
 
 
-def _said(message: Message) -> str:
-    calls = " ".join(f"calls {spoken(call.name)}" for call in message.tool_calls)
-    text = message.content[:TURN_CHARACTERS] if message.role == "tool" else message.content[-TURN_CHARACTERS:]
-    return f"{text} {calls}".strip() or "nothing"
+def collate(pages: Sequence[Page], tokenizer: Any) -> dict[str, np.ndarray]:
+    """Pages as arrays, B pages of at most T tokens: `input_ids`, `attention_mask`, `token_type_ids` (B, T; type 1 for tools) and `figures` (B, F)."""
+    longest = max(len(page) for page in pages)
+    ids = np.full((len(pages), longest), tokenizer.pad_token_id, dtype=np.int64)
+    mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
+    for row, page in enumerate(pages):
+        line = [tokenizer.cls_token_id, *page.conversation, tokenizer.sep_token_id]
+        half = len(line)
+        for tool in page.tools:
+            line += [*tool, tokenizer.sep_token_id]
+        ids[row, : len(line)], mask[row, : len(line)], kinds[row, half : len(line)] = line, 1, 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds, "figures": np.array([page.figures for page in pages], dtype=np.float32)}
 
 
-def _tool_figures(match: Match, best: Match) -> tuple[float, ...]:
-    counts = (match.fitting, match.strange, len(match.missing), len(match.given), len(match.tool.required))
-    return (math.tanh((best.score - match.score) / 8), math.tanh(match.words / 12), match.covered, *(math.tanh(count / 3) for count in counts))
+def _slot(name: str, schema: JSON, match: Match) -> str:
+    if name not in match.missing:
+        return f"{spoken(name)} = {str(match.given.get(name, '?'))[:40]}"
+    choices = schema.get("enum")
+    told = f" ({', '.join(spoken(str(one)) for one in choices[:CHOICES])})" if isinstance(choices, list) else ""
+    return f"{spoken(name)}{told} = ?"
+
+
+def _turn(message: Message) -> str:
+    called = " ".join(f"calls {spoken(call.name)}" for call in message.tool_calls)
+    return f"{message.content[-TURN_CHARACTERS:]} {called}".strip()
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text.encode("utf-8", "replace").decode("utf-8"), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+    return ids

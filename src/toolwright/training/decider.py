@@ -13,9 +13,8 @@ from pathlib import Path
 
 from toolwright.encoders import load_encoder
 from toolwright.timing.classifier import EQUAL, ClassifierDecider, Costs
-from toolwright.timing.fitting import FitSettings
-from toolwright.timing.network import Shape
-from toolwright.timing.reading import Told
+from toolwright.timing.fitting import FitSettings, Told
+from toolwright.timing.network import Head
 from toolwright.types import CallExample, TimingExample, Tool
 
 
@@ -25,27 +24,25 @@ class DeciderSettings:
 
     Attributes:
         encoder: by the names of `encoders.load_encoder`.
-        width: of the network.
-        layers: of the network.
-        heads: of its attention.
-        dropout: share of what is left out in training.
+        hidden: width of the head.
+        dropout: share of the head that is left out in training.
         epochs: passes over the examples.
         batch: pages in a step.
-        rate: highest learning rate.
-        decay: weight decay.
+        rate: highest learning rate of the encoder.
+        head_rate: of the head.
+        bfloat16: whether products are computed in bfloat16.
         without_tool: calls whose tool is taken away, at most.
         seed: of everything drawn.
     """
 
     encoder: str = "minilm"
-    width: int = 128
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.15
-    epochs: int = 12
+    hidden: int = 256
+    dropout: float = 0.1
+    epochs: int = 4
     batch: int = 32
-    rate: float = 1e-3
-    decay: float = 0.05
+    rate: float = 1e-4
+    head_rate: float = 1e-3
+    bfloat16: bool = True
     without_tool: int = 2000
     seed: int = 0
 
@@ -60,14 +57,12 @@ def train_decider(
     costs: Costs = EQUAL,
     told: Callable[[str], Told] = lambda stage: lambda done, total, word: None,
 ) -> ClassifierDecider:
-    """Fit, calibrate and save a classifier into `out`; cut off, it goes on from what is kept there."""
+    """Fit, calibrate and save a classifier into `out`, and load it from there; cut off, it goes on from its checkpoint."""
     chosen = [*examples, *without_tool(calls, examples, tools, settings.without_tool, settings.seed)]
-    encoder = load_encoder(settings.encoder)
-    shape = Shape(encoder.dimension, settings.width, settings.layers, settings.heads, settings.dropout)
-    how = FitSettings(settings.epochs, settings.batch, settings.rate, settings.decay, seed=settings.seed)
-    decider = ClassifierDecider(encoder, costs).fit(chosen, held_out, tools, out, shape, how, told)
-    decider.save(out)
-    return decider
+    how = FitSettings(settings.epochs, settings.batch, settings.rate, settings.head_rate, bfloat16=settings.bfloat16, seed=settings.seed)
+    head = Head(settings.hidden, settings.dropout)
+    ClassifierDecider(costs).fit(chosen, held_out, tools, load_encoder(settings.encoder), out, head, how, told).save(out)
+    return ClassifierDecider.load(out)
 
 
 def without_tool(calls: Sequence[CallExample], examples: Sequence[TimingExample], tools: Mapping[str, Tool], count: int, seed: int) -> list[TimingExample]:
