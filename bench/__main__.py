@@ -2,4 +2,4 @@
 
 from bench import selection
 
-selection.main()
+selection.main([])
