@@ -1,5 +1,6 @@
 """Run every bench: `python -m bench`."""
 
-from bench import selection
+from bench import planning, selection
 
 selection.main([])
+planning.main()

@@ -78,7 +78,7 @@ def test_evaluate_writes_metrics_and_every_case(tools, tmp_path):
         (["evaluate", "selection"], "got neither --public NAME nor both --tools and --data"),
         (["evaluate", "selection", "--public", "nope"], "--public: got 'nope'; allowed: metatool-single"),
         (["compare"], "neither --quick nor --full"),
-        (["compare", "--quick", "--method", "Z9"], "--method: got 'Z9'; allowed: A_baseline, B4_coreset_random"),
+        (["compare", "--quick", "--method", "Z9"], "--method: got 'Z9'; allowed: A_baseline, B1_coreset_loss, B2_coreset_diversity"),
         (["compare", "--quick", "--model", "no-such-folder"], "--model: got 'no-such-folder'"),
         (["compare", "--quick", "--seeds", "a"], "--seeds: got 'a'"),
         (["compare", "--quick", "--data", "gone"], "gone: holds no manifest.json"),

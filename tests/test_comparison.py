@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from toolwright.comparison.cell import Cell
+from toolwright.comparison.cell import Cell, run_cell, write_cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
@@ -34,7 +34,7 @@ def cell(method, data, model, **changes):
 
 @pytest.fixture(scope="module")
 def finished(data, tiny_model, tmp_path_factory):
-    grid = Grid(tmp_path_factory.mktemp("grid"), tuple(cell(method, data, tiny_model) for method in ("oracle", *METHODS)))
+    grid = Grid(tmp_path_factory.mktemp("grid"), tuple(cell(method, data, tiny_model) for method in ("oracle", "A_baseline", "B4_coreset_random")))
     return grid, run_grid(grid)
 
 
@@ -70,10 +70,19 @@ def test_holm_by_hand():
 
 
 @pytest.mark.slow
-def test_two_methods_feed_different_batches(finished):
+def test_every_method_feeds_other_batches_than_every_other(finished, data, tiny_model):
     grid, _ = finished
-    fed = {method: (grid.output / "cells" / f"{method}-s0" / "batches.jsonl").read_text() for method in METHODS}
+    for method in METHODS:
+        folder = grid.output / "alone" / "cells" / f"{method}-s0"
+        folder.mkdir(parents=True)
+        write_cell(cell(method, data, tiny_model), folder)
+        result = run_cell(folder)
+        assert (result.status, result.error) == ("done", None)
+        assert (result.selection_tokens > 1000) == (method in ("B1_coreset_loss", "B3_coreset_hybrid"))
+    fed = {method: (grid.output / "alone" / "cells" / f"{method}-s0" / "batches.jsonl").read_text() for method in METHODS}
     assert len(set(fed.values())) == len(METHODS)
+    for method in ("A_baseline", "B4_coreset_random"):
+        assert fed[method] == (grid.output / "cells" / f"{method}-s0" / "batches.jsonl").read_text()
 
 
 @pytest.mark.slow
@@ -108,8 +117,6 @@ def test_a_failed_cell_is_a_row_and_the_others_go_on(data, tiny_model, tmp_path)
 def test_a_metric_that_raises_is_a_failed_row(data, tiny_model, tmp_path):
     broken = "import toolwright.evaluation.metrics as m\ndef boom(*_):\n    raise ZeroDivisionError('metric broke')\nm.RANKING_METRICS['top_1'] = boom\n"
     folder = tmp_path / "out" / "cells" / "oracle-s0"
-    from toolwright.comparison.cell import write_cell
-
     folder.mkdir(parents=True)
     write_cell(cell("oracle", data, tiny_model), folder)
     run = f"{broken}\nfrom pathlib import Path\nfrom toolwright.comparison.cell import run_cell\nprint(run_cell(Path({str(folder)!r})).error)"
@@ -121,27 +128,36 @@ DRIVER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from toolwright.comparison.cell import Cell
+from toolwright.comparison.cell import Cell, run_cell, write_cell
 from toolwright.comparison.grid import Grid, run_grid
 cells = tuple(Cell.load(Path(path)) for path in sys.argv[2:])
 run_grid(Grid(Path(sys.argv[1]), cells))
 """
 
 
+def happened(folder):
+    """Steps begun, tasks evaluated and cells ended so far."""
+    batches = sum(path.read_text().count("\n") for path in folder.glob("cells/*/batches.jsonl"))
+    return batches + sum(1 for _ in folder.glob("cells/*/evaluated_*.json")) + sum(1 for _ in folder.glob("cells/*/result.json"))
+
+
 @pytest.mark.slow
 def test_killed_ten_times_it_ends_as_if_undisturbed(finished, data, tiny_model, tmp_path):
     grid, results = finished
-    from toolwright.comparison.cell import write_cell
-
     for one in grid.cells:
         write_cell(one, tmp_path / one.name)
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "out"), *(str(tmp_path / one.name / "cell.json") for one in grid.cells)]
     source = random.Random(0)
-    undisturbed = sum(sum(result.seconds.values()) for result in results)
     finished_at: dict[str, float] = {}
-    for _ in range(10):
+    for kill in range(10):
+        before, moment = happened(tmp_path / "out"), source.uniform(0, 0.3)
         run = subprocess.Popen(command)
-        time.sleep(source.uniform(1, undisturbed / 4))
+        if kill % 4 == 3:
+            moment = source.uniform(1, 5)  # while it starts
+        else:
+            while happened(tmp_path / "out") == before and run.poll() is None:
+                time.sleep(0.02)
+        time.sleep(moment)
         assert run.poll() is None, "the run was over before it could be disturbed ten times"
         os.kill(run.pid, signal.SIGKILL)
         run.wait()

@@ -90,6 +90,14 @@ def test_a_server_that_gives_nothing_is_an_error(server):
         RemoteEncoder("http://127.0.0.1:9/v1", "good").encode(["a"])
 
 
+def test_token_vectors_are_unit_vectors_in_which_likeness_shows():
+    encoder = load_encoder("minilm-tokens")
+    vectors = encoder.encode(["book a room", "reserve a room in a hotel", "the price of steel", ""])
+    assert vectors.shape == (4, encoder.dimension)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+
 def test_a_static_encoder_is_the_sum_of_its_pieces(tmp_path):
     pieces = minilm_vocabulary()
     vectors = np.zeros((len(pieces), 4), dtype=np.float32)

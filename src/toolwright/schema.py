@@ -7,6 +7,7 @@ the name of the form it came from, and is written back in that form. Schemas are
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -112,13 +113,36 @@ def check_schema(schema: object, where: str) -> None:
         raise InputError(f"{where} is no valid JSON Schema: {error.message}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaError:
+    """One way in which a value breaks a schema: where in the value, which keyword of the schema, and what about it."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    message: str
+
+    def __str__(self) -> str:
+        where = ".".join(str(part) for part in self.path)
+        return f"{where}: {self.message}" if where else self.message
+
+
+def schema_errors(schema: JSON, value: Any) -> list[SchemaError]:
+    """Every way in which a value breaks a schema; empty when there is none. Formats such as `date` are checked.
+
+    What is no JSON at all (keys that are no text, texts that are no Unicode, nesting beyond the validator's depth) is one error, of the keyword `json`.
+    """
+    try:
+        return [
+            SchemaError(tuple(error.instance_path), str(error.schema_path[-1]) if error.schema_path else "", error.message)
+            for error in _validator(_Frozen(schema)).iter_errors(value)
+        ]
+    except (ValueError, OverflowError) as error:  # UnicodeEncodeError is a ValueError
+        return [SchemaError((), "json", f"is no JSON value: {error}")]
+
+
 def check_arguments(schema: JSON, arguments: object) -> list[str]:
-    """Every problem of a call's arguments under a schema, in words; empty when there is none. Formats such as `date` are checked."""
-    problems = []
-    for error in _validator(_Frozen(schema)).iter_errors(arguments):
-        where = ".".join(str(part) for part in error.instance_path)
-        problems.append(f"{where}: {error.message}" if where else error.message)
-    return problems
+    """Every problem of a call's arguments under a schema, in words; empty when there is none."""
+    return [str(error) for error in schema_errors(schema, arguments)]
 
 
 def _refuse_unknown(left: Mapping[str, Any], allowed: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ is refused with its file, its line, what came and what is allowed (`InputError`,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -207,7 +206,8 @@ class Result(Record):
     seconds: dict[str, float] = Field(default_factory=dict)
     steps: int = 0
     samples: int = 0
-    tokens: int = 0
+    tokens: int = 0  # trained on
+    selection_tokens: int = 0  # read to choose what to train on
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -252,6 +252,26 @@ class Selection:
     @property
     def names(self) -> list[str]:
         return [tool.name for tool in self.tools]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the next turn should be, and why: the outcome and the probability of each of the four, reasons in words (the weightiest first), the tool that suits
+    best and its required arguments that nobody gave, what to ask for `clarify`, and in a hybrid the stage that decided.
+    """
+
+    outcome: TimingLabel
+    probabilities: Mapping[TimingLabel, float]
+    reasons: tuple[str, ...]
+    tool: str | None = None
+    missing: tuple[str, ...] = ()
+    question: str | None = None
+    stage: str = ""
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the outcome."""
+        return self.probabilities[self.outcome]
 
 
 R = TypeVar("R", bound=Record)
@@ -323,11 +343,3 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"key {where!r} is missing; got {sorted(first['input'])!r}" if isinstance(first["input"], dict) else f"key {where!r} is missing"
     return f"{where}: got {first['input']!r:.80}; {first['msg']}"
-
-
-def sha256_of_files(paths: Iterable[Path]) -> str:
-    """One hash over the names and bytes of files, in sorted order."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -24,15 +24,17 @@ class Format(StrEnum):
 def build(
     out: Annotated[Path, typer.Option(help="Where to write the data.")] = Path("data"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    domains: Annotated[str | None, typer.Option(help="Domains to build from, separated by commas; all when not given.", metavar="DOMAIN,...")] = None,
     format: Annotated[Format, typer.Option(help="parquet: also as Parquet with a dataset card, for Hugging Face datasets.")] = Format.jsonl,
 ) -> None:
     """Write agent_tools, agent_benchmark and agent_sft from the world's domains."""
     from toolwright.cli.progress import track
     from toolwright.data.build import build_data, open_data
     from toolwright.data.parquet import write_parquet
-    from toolwright.world.load import load_domains
+    from toolwright.world.load import domains_named, load_domains
 
-    manifest = build_data(load_domains(), out, seed, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building"))
+    chosen = domains_named(domains, "--domains") if domains else load_domains()
+    manifest = build_data(chosen, out, seed, workers=os.cpu_count() or 1, progress=lambda parts: track(parts, "building"))
     for name in manifest["files"]:
         lines = sum(1 for _ in (out / name).open(encoding="utf-8"))
         typer.echo(f"{lines:7,}  {out / name}", err=True)

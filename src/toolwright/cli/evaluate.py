@@ -1,4 +1,4 @@
-"""`toolwright evaluate`: how good a selector is."""
+"""`toolwright evaluate`: how good a selector or a decider is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from toolwright.data.public_timing import TimingSet
+    from toolwright.evaluation.planning import PlanningReport
     from toolwright.evaluation.selectors import SelectionReport
+    from toolwright.evaluation.timing import TimingReport
 
 app = typer.Typer(help="Measure selectors and models.", no_args_is_help=True)
 
@@ -58,16 +63,88 @@ def selection(
         raise typer.Exit(1)
 
 
+@app.command()
+def planning(
+    planner: Annotated[str, typer.Option("--with", help="hierarchical, react, tree_search, or a folder that `train planner` wrote.")],
+    tools: Annotated[Path | None, typer.Option(help="A catalogue: tools.jsonl.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Goals with their plans: planning JSON Lines.")] = None,
+    public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data: ultratool-plan (its test requests), tmdb-plan.")] = None,
+    public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="A chat model: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
+    gold_tools: Annotated[bool, typer.Option("--gold-tools", help="Give the planner the gold plan's tools alone.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many goals only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
+) -> None:
+    """Score a planner: steps, links, and, where goals name a world, whether running the plan reaches the goal."""
+    from toolwright.cli.plan import open_planner
+    from toolwright.cli.progress import track
+    from toolwright.data.public import public_directory
+    from toolwright.data.public_plans import PLAN_SETS
+    from toolwright.evaluation.planning import evaluate_planner
+    from toolwright.planning.protocol import Context
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.types import InputError, PlanExample, read_records, write_text
+    from toolwright.world.engine import World
+    from toolwright.world.load import load_domains
+    from toolwright.world.tables import TODAY
+
+    if public is not None:
+        if public not in PLAN_SETS:
+            raise InputError(f"--public: got {public!r}; allowed: {', '.join(PLAN_SETS)}")
+        chosen = PLAN_SETS[public](public_directory(public_data))
+        catalogue, examples = list(chosen.tools), list(chosen.only(chosen.test_ids))
+    elif tools is not None and data is not None:
+        catalogue, examples = read_catalog(tools), read_records(data, PlanExample)
+    else:
+        raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
+    examples = examples[:limit]
+    report = evaluate_planner(
+        open_planner(planner, catalogue, model),
+        catalogue,
+        examples,
+        config={"planner": planner, "model": model, "data": public or str(data)},
+        world=World(load_domains()) if any(example.goal_state is not None or example.answer is not None for example in examples) else None,
+        gold_tools=gold_tools,
+        context=lambda _: Context(now=f"{TODAY.isoformat()}T09:00"),
+        progress=lambda items: track(items, "planning"),
+    )
+    if out is not None:
+        write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    show_plans(report)
+
+
+def show_plans(report: PlanningReport) -> None:
+    """Print the figures as a table, and what most often went wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, about = Console(), report.config
+    console.print(f"{about['goals']:,} goals, {about['tools']:,} tools, {about['milliseconds_p50']:.0f} ms a plan (median); 95 % intervals", highlight=False)
+    table = Table("metric", "value", "n", box=None, pad_edge=False, header_style="bold")
+    for key, metric in report.metrics.items():
+        if "/domain_" not in key:
+            table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", f"{metric.n:,}")
+    console.print(table)
+    for error, count in about["errors"]:
+        console.print(f"[dim]{count} times: {error[:140]}[/dim]", highlight=False)
+
+
 def show(report: SelectionReport, name: str) -> None:
     """Print the figures as a table: the selector, and the baselines beside it."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     about = report.config
     console.print(
         f"{about['requests']:,} requests, {about['tools']:,} tools, {about['milliseconds_per_query']:.2f} ms a query (median); 95 % intervals", highlight=False
     )
+    console.print(table_of(report, name))
+
+
+def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
+    """The metrics, and those of the baselines beside them."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for column in (name, "random", "majority"):
@@ -75,4 +152,55 @@ def show(report: SelectionReport, name: str) -> None:
     for key, metric in report.metrics.items():
         base = [report.baselines[row].get(key) for row in ("random", "majority")]
         table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base))
-    console.print(table)
+    return table
+
+
+@app.command()
+def timing(
+    tools: Annotated[Path | None, typer.Option(help="A catalogue: tools.jsonl.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Conversations with their labels: timing JSON Lines.")] = None,
+    public: Annotated[str | None, typer.Option(help="A public set instead of --tools and --data, such as metatool-task1.")] = None,
+    public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
+    decider: Annotated[str, typer.Option("--with", help="rules, llm, or a folder that `train decider` or `train bands` wrote.")] = "rules",
+    model: Annotated[str | None, typer.Option(help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write metrics, curves, configuration and every case as JSON.")] = None,
+    charts: Annotated[Path | None, typer.Option(help="Draw the confusion matrix, risk and cost curves into this folder.")] = None,
+) -> None:
+    """Score a decider on conversations with known outcomes; random and majority stand beside it."""
+    from rich.console import Console
+
+    from toolwright.cli.decide import decider_of
+    from toolwright.cli.progress import track
+    from toolwright.evaluation.timing import evaluate_decider
+    from toolwright.types import write_text
+
+    measured = decider_of(decider, model, "--with")
+    chosen = _timing_set(tools, data, public, public_data)
+    config = {"decider": decider, "model": model, "data": public or str(data)}
+    report = evaluate_decider(measured, chosen.tools, chosen.examples, scoring=chosen.scoring, config=config, progress=lambda items: track(items, "deciding"))
+    if out is not None:
+        write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    if charts is not None:
+        from toolwright.report.timing import draw
+
+        draw(report.to_json(), charts)
+    about, console = report.config, Console()
+    stages = "".join(f"; {stage} decided {100 * share:.0f} %" for stage, share in about["stages"].items())
+    told = f"{about['conversations']:,} conversations, {about['milliseconds_p50']:.2f} ms a decision (median); 95 % intervals{stages}"
+    console.print(told, highlight=False)
+    console.print(table_of(report, decider))
+
+
+def _timing_set(tools: Path | None, data: Path | None, public: str | None, public_data: Path | None) -> TimingSet:
+    from toolwright.data.public import public_directory
+    from toolwright.data.public_timing import TIMING_SETS, TimingSet
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.types import InputError, TimingExample, read_records
+
+    if public is not None:
+        if public not in TIMING_SETS:
+            raise InputError(f"--public: got {public!r}; allowed: {', '.join(TIMING_SETS)}")
+        return TIMING_SETS[public](public_directory(public_data))
+    if tools is None or data is None:
+        raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
+    return TimingSet({tool.name: tool for tool in read_catalog(tools)}, tuple(read_records(data, TimingExample)), "four")

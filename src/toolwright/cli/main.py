@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from toolwright import __version__
-from toolwright.cli import compare, data, evaluate, mcp, select, tools, train
+from toolwright.cli import compare, data, decide, evaluate, mcp, plan, select, tools, train
 from toolwright.types import InputError
 
 app = typer.Typer(
@@ -27,6 +27,9 @@ app.add_typer(data.app, name="data")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.command()(select.select)
+app.command()(decide.decide)
+app.command()(plan.plan)
+app.command()(plan.run)
 app.command()(mcp.mcp)
 app.command()(compare.compare)
 app.command()(compare.report)

@@ -16,20 +16,16 @@ def mcp(
     """Serve the world's tools to any MCP client, on standard input and output; every call really runs."""
     from toolwright.types import InputError
     from toolwright.world.engine import World
-    from toolwright.world.load import DOMAINS, load_domains
+    from toolwright.world.load import domains_named, load_domains
 
-    allowed = sorted(path.stem for path in DOMAINS.glob("*.yaml"))
-    names = world.split(",") if world else allowed
-    for name in names:
-        if name not in allowed:
-            raise InputError(f"--world: got {name!r}; allowed: {', '.join(allowed)}")
+    domains = domains_named(world, "--world") if world else load_domains()
     try:
         import anyio
 
         from toolwright.serve.mcp import serve_stdio
     except ModuleNotFoundError as error:
         raise InputError("`toolwright mcp` needs the MCP SDK: pip install 'toolwright[mcp]'") from error
-    opened = World(load_domains([DOMAINS / f"{name}.yaml" for name in dict.fromkeys(names)]), seed, database)
+    opened = World(domains, seed, database)
     try:
         anyio.run(serve_stdio, opened)
     finally:

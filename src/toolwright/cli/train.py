@@ -54,6 +54,108 @@ def sft(
 
 
 @app.command()
+def decider(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations with their labels to train on: timing JSON Lines.")],
+    held_out: Annotated[Path, typer.Option(help="Others, to calibrate on.")],
+    out: Annotated[Path, typer.Option(help="Where checkpoints and the decider go.")],
+    calls: Annotated[Path | None, typer.Option(help="Conversations with their calls, which become `unable` without their tool: calls JSON Lines.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="What each mistake costs, as JSON: right outcome → decided outcome → cost; default: 1 each.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as epochs=8.")] = None,
+) -> None:
+    """Train the timing classifier; cut off, it goes on from its last checkpoint."""
+    import json
+
+    from toolwright.cli.progress import Bars
+    from toolwright.timing.classifier import EQUAL
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.decider import DeciderSettings, train_decider
+    from toolwright.types import CallExample, InputError, TimingExample, read_records
+
+    chosen = DeciderSettings(**read_settings(settings or [], DeciderSettings))
+    matrix = EQUAL
+    if costs is not None:
+        try:
+            matrix = json.loads(costs.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"--costs: {costs}: no JSON file ({' '.join(str(error).split())[:100]})") from error
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    examples, held = read_records(data, TimingExample), read_records(held_out, TimingExample)
+    with Bars() as bars:
+        train_decider(
+            chosen,
+            catalogue,
+            examples,
+            held,
+            read_records(calls, CallExample) if calls else [],
+            out,
+            matrix,
+            lambda stage: lambda done, total, word: bars.told(stage, done, total, word),
+        )
+    typer.echo(f"decider: {out}")
+
+
+@app.command()
+def bands(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations that no stage was trained on: timing JSON Lines.")],
+    stage: Annotated[list[str], typer.Option(help="The stages, the cheapest first: rules, a folder of `train decider`, llm.")],
+    out: Annotated[Path, typer.Option(help="The folder of the hybrid.")],
+    model: Annotated[str | None, typer.Option(help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")] = None,
+) -> None:
+    """Fit from which confidence on each stage of a hybrid decider is taken at its word."""
+    from toolwright.cli.decide import decider_of
+    from toolwright.cli.progress import track
+    from toolwright.timing.opening import write_hybrid
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.bands import train_bands
+    from toolwright.types import TimingExample, read_records
+
+    deciders = [decider_of(name, model, "--stage") for name in stage]
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    found = train_bands(deciders, read_records(data, TimingExample), catalogue, track)
+    write_hybrid(out, stage, found.sure)
+    for name, sure, share, alone in zip(stage, found.sure, found.shares, found.alone, strict=True):
+        typer.echo(f"{name}: decides {100 * share:.0f} %, from confidence {sure:.2f} on; alone right in {100 * alone:.1f} %")
+    typer.echo(f"together right in {100 * found.together:.1f} % → {out}")
+
+
+@app.command()
+def rules(
+    tools: Annotated[Path, typer.Option(help="A catalogue: tools.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Conversations with their labels: timing JSON Lines.")],
+    out: Annotated[Path, typer.Option(help="The file of points, such as rules.json.")],
+) -> None:
+    """Fit the points of the timing rules."""
+    from toolwright.cli.progress import track
+    from toolwright.tools.catalog import read_catalog
+    from toolwright.training.rules import fit_rules, write_rules
+    from toolwright.types import TimingExample, read_records
+
+    catalogue = {tool.name: tool for tool in read_catalog(tools)}
+    write_rules(fit_rules(read_records(data, TimingExample), catalogue, lambda items: track(items, "reading")), out)
+    typer.echo(f"points: {out}")
+
+
+@app.command()
+def planner(
+    settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as encoder=minilm trees=200.")] = None,
+    data: Annotated[Path, typer.Option(help="Data built by `toolwright data build`.")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("runs/planner"),
+) -> None:
+    """Learn to plan from agent_benchmark's plans, without a language model."""
+    from toolwright.cli.progress import Bars
+    from toolwright.data.build import open_data
+    from toolwright.training.planner import PlannerSettings, train_planner
+
+    chosen, dataset = PlannerSettings(**read_settings(settings or [], PlannerSettings)), open_data(data)
+    requests = [example for example in dataset.selection("train") if "zh" not in example.tags]
+    with Bars() as bars:
+        train_planner(chosen, list(dataset.tools.values()), dataset.planning("train"), requests, out, bars.told)
+    typer.echo(f"planner: {out}")
+
+
+@app.command()
 def fusion(
     settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as joined=600.")] = None,
     encoder: Annotated[str, typer.Option(help="What meaning is read with; each encoder has weights of its own.")] = "minilm",

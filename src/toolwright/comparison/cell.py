@@ -24,13 +24,15 @@ from typing import TYPE_CHECKING, Any
 from toolwright import __version__
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.data.versions import version_of
-from toolwright.types import InputError, Metric, Result, sha256_of_files, write_text
+from toolwright.models.hub import sha256_of_files
+from toolwright.types import Dialogue, InputError, Metric, Result, write_text
 
 if TYPE_CHECKING:
     from toolwright.data.build import Dataset
     from toolwright.training.sft import Trained
 
 LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
+TARGETS = 64  # dialogues of dev that stand for what is wanted, for strategies that ask
 TASKS = ("selection", "timing", "calls")
 
 
@@ -100,7 +102,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
     if data.sha256 != cell.data_sha256:
         raise ValueError(f"the data in {cell.data} changed: {data.sha256} instead of {cell.data_sha256}")
     seconds["load"] = time.perf_counter() - start
-    trained = _train(cell, folder, data, seconds) if cell.method in METHODS else None
+    trained, selection_tokens = _train(cell, folder, data, seconds) if cell.method in METHODS else (None, 0)
     predictors: dict[str, Callable[[], Predictor]] = {
         "random": lambda: Uniform(cell.seed),
         "majority": lambda: Majority(data),
@@ -126,25 +128,23 @@ def _measure(cell: Cell, folder: Path) -> Result:
         steps=trained.steps if trained else 0,
         samples=trained.samples if trained else 0,
         tokens=trained.tokens if trained else 0,
+        selection_tokens=selection_tokens,
         peak_memory_bytes=peak,
         versions={name: version(name) for name in LIBRARIES},
     )
 
 
-def _train(cell: Cell, folder: Path, data: Dataset, seconds: dict[str, float]) -> Trained:
-    """Choose dialogues, train on them, and make sure that the adapter on disk is the one that training wrote; fills in `seconds`."""
-    from toolwright.coreset import STRATEGIES
+def _train(cell: Cell, folder: Path, data: Dataset, seconds: dict[str, float]) -> tuple[Trained, int]:
+    """Choose dialogues, train on them, and make sure that the adapter on disk is the one that training wrote; fills in `seconds`. Returns what was trained
+    and the tokens that were read to choose.
+    """
     from toolwright.training.sft import AgentSFTTrainer, SFTSettings
 
     profile = cell.profile
     dialogues = data.dialogues("train")
     drawn = sorted(random.Random(f"pool/{cell.seed}").sample(range(len(dialogues)), min(profile.pool, len(dialogues))))
     pool = [dialogues[i] for i in drawn]
-    start = time.perf_counter()
-    chosen = list(range(len(pool)))
-    if cell.coreset is not None:
-        chosen = STRATEGIES[cell.coreset](pool, min(profile.keep, len(pool)), seed=cell.seed)
-    seconds["select"] = time.perf_counter() - start
+    chosen, seconds["select"], selection_tokens = _choose(cell, folder, data, pool)
     write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
     settings = SFTSettings(
         model=cell.model,
@@ -160,7 +160,25 @@ def _train(cell: Cell, folder: Path, data: Dataset, seconds: dict[str, float]) -
     on_disk = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
     if on_disk != trained.sha256:
         raise ValueError(f"the adapter on disk is {on_disk[:12]}, but training wrote {trained.sha256[:12]}")
-    return trained
+    return trained, selection_tokens
+
+
+def _choose(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]) -> tuple[list[int], float, int]:
+    """Indices of the dialogues to train on, and the seconds and tokens that choosing costs; signals that another cell left are charged as if made."""
+    from toolwright.coreset import STRATEGIES
+    from toolwright.coreset.signals import ModelSignals
+    from toolwright.encoders import load_encoder
+
+    if cell.coreset is None:
+        return list(range(len(pool))), 0.0, 0
+    targets = data.dialogues("dev")[:TARGETS]
+    signals = ModelSignals(
+        cell.model, pool, data.tools, load_encoder("minilm"), folder.parent.parent / "signals", targets, cell.profile.max_length, report_progress
+    )
+    start = time.perf_counter()
+    chosen = STRATEGIES[cell.coreset](pool, min(cell.profile.keep, len(pool)), signals, seed=cell.seed)
+    own = time.perf_counter() - start - sum(signals.waited)
+    return chosen, own + signals.cost.seconds, signals.cost.tokens
 
 
 def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float]:

@@ -19,7 +19,11 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "A_baseline": Method("all dialogues of the pool"),
+    "B1_coreset_loss": Method("the quarter with the highest loss, the noisiest left out", coreset="loss_topk"),
+    "B2_coreset_diversity": Method("a quarter that the rest is like: facility location", coreset="diversity"),
+    "B3_coreset_hybrid": Method("a quarter: 60 % by loss, 40 % by diversity", coreset="hybrid"),
     "B4_coreset_random": Method("a random quarter of the pool", coreset="random"),
+    "B5_coreset_longest": Method("the quarter in which the assistant says most", coreset="longest"),
 }
 
 ROWS: dict[str, str] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random as _random
 from collections.abc import Sequence
 
-from toolwright.types import Dialogue, InputError
+from toolwright.coreset.protocol import Signals, check_keep
+from toolwright.types import Dialogue
 
 
-def random(dialogues: Sequence[Dialogue], keep: int, *, seed: int) -> list[int]:
+def random(dialogues: Sequence[Dialogue], keep: int, signals: Signals, *, seed: int) -> list[int]:
     """`keep` dialogues drawn uniformly without replacement."""
-    if not 1 <= keep <= len(dialogues):
-        raise InputError(f"coreset: keep is {keep}; expected 1 to {len(dialogues)}, the number of dialogues")
+    check_keep(dialogues, keep)
     return sorted(_random.Random(seed).sample(range(len(dialogues)), keep))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
-from toolwright.selection.keyword import KeywordSelector
+from toolwright.data.word_search import WordSearch
 from toolwright.types import InputError, Split
 from toolwright.world.engine import World
 
@@ -25,7 +25,7 @@ class Offers:
 
     def __init__(self, world: World, split: Split) -> None:
         shown = [(tool.name, domain) for domain in world.domains for tool in domain.tools if split == "test" or not domain.is_unseen(tool)]
-        self.keyword = KeywordSelector().fit(list(world.tools.values()))
+        self.search = WordSearch(list(world.tools.values()))
         self.domain_of = {tool.name: domain.domain for domain in world.domains for tool in domain.tools}
         self.names = sorted(name for name, _ in shown)
         self.of_domain: dict[str, list[str]] = {}
@@ -37,7 +37,7 @@ class Offers:
         """`size` tools in random order: the gold ones, a third hard, a third of the same domain, the rest of anywhere but the domains `never`."""
         near = [name for name in self.of_domain[domain] if name not in gold]
         free = size - len(gold)
-        hard = self.keyword.select(text, free // 3, near).names if free >= 3 else ()
+        hard = self.search.nearest(text, free // 3, near) if free >= 3 else []
         others = [name for name in near if name not in hard]
         same = source.sample(others, min(len(others), free // 3))
         taken = {*gold, *hard, *same}

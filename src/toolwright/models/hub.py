@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from toolwright.types import InputError, sha256_of_files
+from toolwright.types import InputError
 
 NANO = Path(__file__).parent / "nano"
 
@@ -28,3 +30,11 @@ def resolve_model(name: str) -> str:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not path.exists():
         return name
     raise InputError(f"--model: got {name!r}; expected 'nano', an existing folder, or a hub id such as 'Qwen/Qwen2.5-0.5B-Instruct'")
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """One hash over the names and bytes of files, in sorted order."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PATH = r"(\w+)((?:\.\w+|\[\d+\])+)"
+PATH = r"(\w+)((?:\.\w+|\[\d{1,9}\])+)"
 WHOLE = re.compile(rf"\${PATH}")
 WITHIN = re.compile(rf"\$\{{{PATH}\}}")
 

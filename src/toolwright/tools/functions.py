@@ -23,13 +23,18 @@ def tools_of_module(source: str) -> list[Tool]:
 
     `source` is a dotted module name or the path of a `.py` file. The module is imported: its code runs.
     """
+    return [tool_of_function(function) for function in functions_of_module(source)]
+
+
+def functions_of_module(source: str) -> list[Callable[..., Any]]:
+    """The functions that `tools_of_module` describes, to call them."""
     module = _import(source)
     names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
     functions = [getattr(module, name) for name in names]
-    own = [f for f in functions if inspect.isfunction(f) and f.__module__ == module.__name__]
+    own: list[Callable[..., Any]] = [f for f in functions if inspect.isfunction(f) and f.__module__ == module.__name__]
     if not own:
         raise InputError(f"{source}: defines no public function; expected annotated functions with docstrings")
-    return [tool_of_function(function) for function in own]
+    return own
 
 
 def tool_of_function(function: Callable[..., Any]) -> Tool:

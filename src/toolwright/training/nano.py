@@ -21,11 +21,13 @@ import numpy as np
 import torch
 
 from toolwright.encoders import load_encoder, minilm_words
+from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.api_corpus import api_operations
 from toolwright.training.convolutions import shift_convolutions
+from toolwright.training.nano_dialogues import Dialogues
 from toolwright.training.nano_exercises import Exercise, Lexicon, Services, copying_tokens, likeness_exercise
 from toolwright.training.nano_guidance import States, guided_loss, hidden_states
-from toolwright.training.nano_init import nano_config, new_nano
+from toolwright.training.nano_init import grown, nano_config, new_nano
 from toolwright.training.nano_operations import Operations
 from toolwright.training.nano_rows import Row, encode
 from toolwright.training.nano_tokenizer import SPECIAL, train_tokenizer
@@ -48,6 +50,9 @@ class NanoSettings:
     spaced_words: int = 8000  # words that are one token after a space
     bare_words: int = 5000  # ... in identifiers
     capital_words: int = 1500  # ... with a capital
+    start: str = ""  # the folder of a nano to go on from, with two layers more; empty: from the seed
+    dialogues: float = 0.0  # share of rows that are dialogues of the foundation domains
+    prose_weight: float = 1.0  # of what such dialogues say in plain words
     steps: int = 2400
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
@@ -72,6 +77,7 @@ class School:
     lexicon: Lexicon
     operations: Operations
     services: Services
+    dialogues: Dialogues
     settings: NanoSettings
 
 
@@ -116,17 +122,23 @@ def build_school(settings: NanoSettings) -> School:
     texts += [" ".join(saying.turns) for domain in domains for tool in domain.tools for saying in tool.requests.train]
     texts += [json.dumps({"name": name, "arguments": tool.parameters.get("properties", {})}) for name, tool in world.tools.items()]
     texts += [" ".join(words[i : i + 40]) for i in range(0, 8000, 40)]
-    tokenizer = train_tokenizer(texts, words, settings.pieces, settings.spaced_words, settings.bare_words, settings.capital_words)
+    if settings.start:
+        tokenizer = load_tokenizer(settings.start)
+    else:
+        tokenizer = train_tokenizer(texts, words, settings.pieces, settings.spaced_words, settings.bare_words, settings.capital_words)
     common = words[: settings.spaced_words]
     lexicon = Lexicon.build(common, load_encoder("minilm").encode(common), words[: settings.bare_words])
-    return School(tokenizer, lexicon, Operations(api_operations(), lexicon), Services(world, lexicon), settings)
+    dialogues = Dialogues(world, lexicon, settings.seed)
+    return School(tokenizer, lexicon, Operations(api_operations(), lexicon), Services(world, lexicon), dialogues, settings)
 
 
 def make_row(school: School, step: int, row: int) -> Row:
     """The exercise of this step and row, cut to the row length."""
     s = school.settings
     source = random.Random(f"{s.seed}/{step}/{row}")
-    done = step / s.steps
+    if s.dialogues and source.random() < s.dialogues:
+        return encode(school.tokenizer, school.dialogues.exercise(source), s.length, s.name_weight, s.prose_weight)
+    done = 1.0 if s.start else step / s.steps
     difficulty = min(1.0, 0.3 + 0.7 * done / s.ramp)
     drawn = source.random()
     if drawn < (0.25 if done < 0.01 else 0.02):
@@ -210,12 +222,7 @@ def measure(model: Any, school: School, rows: int = 16) -> dict[str, float]:
 def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, int]:
     s = school.settings
     torch.manual_seed(s.seed)
-    size = len(school.tokenizer)
-    config = nano_config(size, s.hidden, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
-    newline = school.tokenizer.convert_tokens_to_ids("\u010a")
-    strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
-    forms = np.array([form_of(school.tokenizer.decode([i])) for i in range(size)], dtype=np.float32)
-    model = new_nano(config, load_encoder("minilm").encode(strings), forms, how_much_tokens_say(strings), newline, s.seed)
+    model = grown(load_weights(s.start, torch.float32)) if s.start else _new_model(school)
     shift_convolutions(model)
     embeddings = model.model.embed_tokens.weight
     attentions = [p for layer in model.model.layers if layer.is_attention_layer for p in layer.self_attn.parameters()]
@@ -230,6 +237,16 @@ def _start(school: School, out: Path) -> tuple[Any, torch.optim.Optimizer, int, 
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return model, optimizer, int(state["step"]), int(state["tokens"])
+
+
+def _new_model(school: School) -> Any:
+    s = school.settings
+    size = len(school.tokenizer)
+    config = nano_config(size, s.hidden, s.feed_forward, s.heads, school.tokenizer.pad_token_id, school.tokenizer.eos_token_id)
+    newline = school.tokenizer.convert_tokens_to_ids("\u010a")
+    strings = ["newline" if i == newline else school.tokenizer.decode([i]).strip().lower() or "." for i in range(size)]
+    forms = np.array([form_of(school.tokenizer.decode([i])) for i in range(size)], dtype=np.float32)
+    return new_nano(config, load_encoder("minilm").encode(strings), forms, how_much_tokens_say(strings), newline, s.seed)
 
 
 def form_of(text: str) -> tuple[int, int]:

@@ -115,6 +115,11 @@ def _name(verb: str, noun: str, source: random.Random) -> str:
     return source.choice((f"{verb}_{noun}", f"{noun}_{verb}", verb + noun.capitalize(), f"{noun}.{verb}"))
 
 
+def random_name(lexicon: Lexicon, source: random.Random) -> str:
+    """A tool's name that means nothing."""
+    return _name(source.choice(lexicon.short), source.choice(lexicon.short), source)
+
+
 def _asked(meant: Sequence[str], difficulty: float, source: random.Random) -> list[str]:
     """Which of a tool's words a request takes up, in some order."""
     verb, noun, *extra = meant
@@ -216,7 +221,7 @@ class Services:
     def _renamed(self, names: Sequence[str], source: random.Random) -> dict[str, str]:
         if source.random() < 0.5:
             return {}
-        return {name: _name(source.choice(self.lexicon.short), source.choice(self.lexicon.short), source) for name in names}
+        return {name: random_name(self.lexicon, source) for name in names}
 
     def _shown(self, name: str, renamed: dict[str, str], difficulty: float, source: random.Random) -> Tool:
         tool = self.world.tools[name]

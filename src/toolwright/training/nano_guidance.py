@@ -39,7 +39,7 @@ def guided_loss(model: Any, states: States, rows: list[Row]) -> torch.Tensor:
     arrives at any name. Through the tokens alone this is learned many times more slowly.
     """
     layers = [layer for layer in model.model.layers if layer.is_attention_layer]
-    belong, match, _, gather = zip(layers, states.attended, strict=True)
+    belong, match, _, gather = list(zip(layers, states.attended, strict=True))[:4]
     loss = states.last.new_zeros(())
     for i, row in enumerate(rows):
         if row.links:

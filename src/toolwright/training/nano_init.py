@@ -110,6 +110,22 @@ def new_nano(config: Lfm2Config, vectors: np.ndarray, forms: np.ndarray, saying:
     return model
 
 
+@torch.no_grad()
+def grown(model: Any) -> Any:
+    """The same model with two layers more at its end, a convolution and an attention, which add nothing yet.
+
+    What the first six have laid down is for finding and copying; these are for all else. (Layers that begin as identities: Wu et al., "LLaMA Pro", 2024.)
+    """
+    config = Lfm2Config(**{**model.config.to_dict(), "layer_types": [*LAYERS, "conv", "full_attention"], "num_hidden_layers": len(LAYERS) + 2})
+    larger = Lfm2ForCausalLM(config)
+    larger.load_state_dict(model.state_dict(), strict=False)
+    for layer in larger.model.layers[len(LAYERS) :]:
+        mixer = layer.self_attn if layer.is_attention_layer else layer.conv
+        mixer.out_proj.weight.zero_()
+        layer.feed_forward.w2.weight.zero_()
+    return larger
+
+
 def _on_content(matrix: torch.Tensor) -> torch.Tensor:
     """A map of the content dimensions that leaves the last two out."""
     return torch.nn.functional.pad(matrix, (0, 2, 0, 2))

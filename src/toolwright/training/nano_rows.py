@@ -26,10 +26,18 @@ class Row:
     links: list[tuple[int, int]]
 
 
-def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float) -> Row:
-    """An exercise as the chat template renders it, cut to `length`; the names of called tools count more, and are linked to where they come from."""
+def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float, prose_weight: float = 1.0) -> Row:
+    """An exercise as the chat template renders it, cut to `length`; the names of called tools count more, and are linked to where they come from. What is said
+    in plain words counts `prose_weight`, but for its first token, which settles that no tool is called.
+    """
     rendered = render(tokenizer, exercise.messages, exercise.tools)
     ids, weights = rendered.ids, [float(trained) for trained in rendered.trained]
+    start = tokenizer.convert_tokens_to_ids("<tool_call>")
+    for i in range(1, len(ids)):
+        if weights[i] and not weights[i - 1]:
+            prose = ids[i] != start
+        elif weights[i] and prose:
+            weights[i] = prose_weight
     form = tokenizer(call_prefix("x").split("x")[0], add_special_tokens=False)["input_ids"]
     names = [tokenizer(tool.name, add_special_tokens=False)["input_ids"] for tool in exercise.tools]
     listed = ids.index(tokenizer.eos_token_id)  # tools stand in the first message

@@ -26,11 +26,12 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from toolwright.data.render import render, require_call_form, require_generation_tags
+from toolwright.models.hub import sha256_of_files
 from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.audit import audit
 from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.packing import collate, pack, row_loss
-from toolwright.types import JSON, Dialogue, InputError, Tool, sha256_of_files, write_text
+from toolwright.types import JSON, Dialogue, InputError, Tool, write_text
 
 
 @dataclass(frozen=True, slots=True)

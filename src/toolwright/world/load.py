@@ -56,6 +56,15 @@ def load_domains(paths: Iterable[Path] | None = None) -> list[Domain]:
     return domains
 
 
+def domains_named(names: str, option: str) -> list[Domain]:
+    """The package's domains that an option names, separated by commas. Raises `InputError` with those allowed."""
+    allowed = sorted(path.stem for path in DOMAINS.glob("*.yaml"))
+    for name in names.split(","):
+        if name not in allowed:
+            raise InputError(f"{option}: got {name!r}; allowed: {', '.join(allowed)}")
+    return load_domains([DOMAINS / f"{name}.yaml" for name in dict.fromkeys(names.split(","))])
+
+
 def problems(domain: Domain) -> Iterable[tuple[Where, str]]:
     """What the types alone cannot see, each with the path to it in the file."""
     names: set[str] = set()
