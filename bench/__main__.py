@@ -2,5 +2,5 @@
 
 from bench import planning, selection
 
-selection.main()
+selection.main([])
 planning.main()

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolwright.encoders import load_encoder
 from toolwright.selection.doubt import Doubt, fit_doubt
 from toolwright.selection.memory import MEMORIES, Memory, masked_words
 from toolwright.selection.opening import load_selector, open_selector
 from toolwright.selection.sets import Needs, Sets, lifts_of, needs_of
 from toolwright.selection.trained import TrainedSelector
+from toolwright.training.encoder_tuning import TuningSettings, tune_encoder
 from toolwright.training.known_texts import KnownTexts
 from toolwright.training.matrices import MatrixSettings, fit_matrices
 from toolwright.training.selector import SelectorSettings, SelectorTrainer, divide
@@ -150,6 +152,27 @@ def test_a_selector_is_trained_saved_and_opened(data, tmp_path):
     assert selector.select("launch the rocket to the moon", 1).names == ["launch_rocket"]
     selector.remove(["launch_rocket"])
     assert "launch_rocket" not in selector.select("launch the rocket to the moon", 10).names
+
+
+@pytest.mark.slow
+def test_an_encoder_is_tuned_and_goes_on_where_it_was_cut(tmp_path):
+    requests = [(f"{verb} my {thing}", f"{verb}_{thing}") for verb in ("zorb", "quix") for thing in ("lamp", "door", "car")] * 4
+    texts = {name: name.replace("_", " ") for _, name in requests}
+    settings = TuningSettings(steps=4, batch=6, checkpoint_steps=2, longest=12)
+
+    def cut(done, total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune_encoder("minilm", requests, texts, settings, tmp_path, cut)
+    steps = []
+    folder = tune_encoder("minilm", requests, texts, settings, tmp_path, lambda done, total: steps.append(done))
+    assert steps == [3, 4]
+    moved = load_encoder(str(folder)).encode(["zorb my lamp"]) @ load_encoder("minilm").encode(["zorb my lamp"]).T
+    assert 0.5 < float(moved[0, 0]) < 0.9999
+    with pytest.raises(InputError, match="other settings"):
+        tune_encoder("minilm", requests, texts, TuningSettings(steps=5), tmp_path, cut)
 
 
 def test_too_little_to_learn_from_is_wrong_input(tmp_path):

@@ -32,11 +32,14 @@ def selection(
     public_data: Annotated[Path | None, typer.Option(help="Where the public files are; default: $TOOLWRIGHT_PUBLIC_DATA.")] = None,
     selector: Annotated[str, typer.Option("--with", help="Which selector to measure: a name, or a folder one was saved in.")] = "keyword",
     encoder: Annotated[str | None, typer.Option(help="What reads meaning: minilm, a sentence-transformers folder or hub id, http(s)://HOST/v1#MODEL.")] = None,
-    model: Annotated[str | None, typer.Option(help="The cross-encoder of two_stage: a folder or hub id.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The cross-encoder of two_stage (folder or hub id), or the chat model of llm (also http(s)://HOST/v1#MODEL).")
+    ] = None,
     fail_under: Annotated[Path | None, typer.Option(help="Results of before, as --out writes them: exit code 1 when a figure is below its interval.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
     """Score a selector on requests with known tools; random and majority stand beside it."""
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.progress import track
     from toolwright.data.public import SELECTION_SETS, SelectionSet, public_directory
     from toolwright.evaluation.selectors import evaluate_selector, worse_than
@@ -52,7 +55,8 @@ def selection(
         chosen = SelectionSet(tuple(read_catalog(tools)), tuple(read_records(data, SelectionExample)))
     else:
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
-    ranker = open_selector(selector, chosen.tools, encoder=encoder, model=model, option="--with")
+    chat = open_chat_model(model) if selector == "llm" and model else None
+    ranker = open_selector(selector, chosen.tools, encoder=encoder, model=model, chat=chat, option="--with")
     config = {"selector": selector, "encoder": encoder, "model": model, "data": public or str(data)}
     report = evaluate_selector(ranker, chosen.tools, chosen.examples, config=config, progress=lambda items: track(items, "ranking"))
     if out is not None:

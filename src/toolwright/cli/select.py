@@ -15,15 +15,19 @@ def select(
     selector: Annotated[str, typer.Option(help="Which selector ranks the tools: a name, or a folder one was saved in.")] = "keyword",
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many tools to show.")] = 5,
     encoder: Annotated[str | None, typer.Option(help="What reads meaning: minilm, a sentence-transformers folder or hub id, http(s)://HOST/v1#MODEL.")] = None,
-    model: Annotated[str | None, typer.Option(help="The cross-encoder of two_stage: a folder or hub id.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The cross-encoder of two_stage (folder or hub id), or the chat model of llm (also http(s)://HOST/v1#MODEL).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Show the tools that fit a request best."""
+    from toolwright.cli.models import open_chat_model
     from toolwright.selection.opening import open_selector
     from toolwright.tools.catalog import read_catalog
 
     catalogue = read_catalog(tools)
-    selection = open_selector(selector, catalogue, encoder=encoder, model=model).select(query, top_k)
+    chat = open_chat_model(model) if selector == "llm" and model else None
+    selection = open_selector(selector, catalogue, encoder=encoder, model=model, chat=chat).select(query, top_k)
     if as_json:
         found = [{"name": tool.name, "score": round(tool.score, 4)} for tool in selection.tools]
         about = {"total_matches": selection.total_matches, "truncated": selection.truncated, "abstains": selection.abstains, "index": selection.index}

@@ -200,7 +200,9 @@ class TrainedSelector:
         return Selection(tools[:top_k], best.total_matches, 1.0 if named else fits, abstains, self.evidence_.meanings.kind)
 
     def save(self, folder: Path) -> None:
-        self.learned_.knowledge.save(folder / "knowledge")
+        knowledge = self.learned_.knowledge
+        inside = Path(knowledge.encoder).resolve() == (folder / ENCODER_FOLDER).resolve()
+        replace(knowledge, encoder=ENCODER_FOLDER if inside else knowledge.encoder).save(folder / "knowledge")
         self.shelf_.save(folder)
         self.evidence_.save(folder)
         needs = {name: [sorted(one.gives), sorted(one.requires)] for name, one in self.needs_.items()}
@@ -210,7 +212,7 @@ class TrainedSelector:
     @classmethod
     def load(cls, folder: Path) -> Self:
         knowledge = Knowledge.load(folder / "knowledge")
-        if (folder / ENCODER_FOLDER).is_dir():
+        if knowledge.encoder == ENCODER_FOLDER:
             knowledge = replace(knowledge, encoder=str(folder / ENCODER_FOLDER))
         selector = cls(knowledge)
         selector.shelf_, selector.evidence_ = Shelf.load(folder), Evidence.load(folder, load_encoder(knowledge.encoder))

@@ -18,11 +18,12 @@ import numpy as np
 from toolwright.data.frames import frame_of
 from toolwright.encoders import load_encoder
 from toolwright.selection.doubt import Doubt, fit_doubt
-from toolwright.selection.evidence import FEATURES, Evidence, Found
+from toolwright.selection.evidence import FEATURES, Evidence, Found, description_text
 from toolwright.selection.fusion import STANDING, Fusion, read_fusion
 from toolwright.selection.sets import WEIGHED, Sets, lifts_of, needs_of
 from toolwright.selection.texts import parts, query_text
 from toolwright.selection.trained import LEARNED, Knowledge, LearnedEvidence, TrainedSelector
+from toolwright.training.encoder_tuning import TuningSettings, tune_encoder
 from toolwright.training.fusion import FusionSettings, fit_weights
 from toolwright.training.known_texts import KnownTexts
 from toolwright.training.matrices import MatrixSettings, fit_matrices
@@ -40,6 +41,8 @@ class SelectorSettings:
     """Settings of the training."""
 
     encoder: str = "minilm"
+    tune: str = ""  # "encoder": fine-tune the encoder first (some twenty minutes on two cores)
+    tune_steps: int = 2000
     rank: int = 64  # of what the matrices add to the identity
     epochs: int = 12  # of the matrices
     rate: float = 2e-3
@@ -79,6 +82,8 @@ class SelectorTrainer:
     ) -> None:
         known = {tool.name for tool in tools}
         served = [example for example in examples if example.tools]
+        if settings.tune not in ("", "encoder"):
+            raise InputError(f"tune is {settings.tune!r}; allowed: encoder")
         if len(served) < FEWEST:
             raise InputError(f"--data: {len(served)} requests have tools; expected {FEWEST} or more to learn from")
         for example in served:
@@ -91,7 +96,8 @@ class SelectorTrainer:
     def train(self) -> JSON:
         """Learn, write the selector to the folder, and give the report, which stands in `report.json` too."""
         fused = [*self.division.fuse, *self.division.report]
-        self.encoder = KnownTexts(load_encoder(self.settings.encoder), self.out / "vectors")
+        name = self._tuned() if self.settings.tune else self.settings.encoder
+        self.encoder = KnownTexts(load_encoder(name), self.out / "vectors")
         self.encoder.learn([*self.texts, *(part for i in fused for part in parts(self.texts[i]))], lambda done, total: self.progress("encode", done, total))
         self.evidence = Evidence(self.encoder)
         self.evidence.add(self.tools)
@@ -107,9 +113,17 @@ class SelectorTrainer:
         report = self.measure(learned, fusion, sets, doubt)
         final = self.learn(range(len(self.examples)))
         knowledge = replace(final, fusion=fusion, sets=replace(sets, lifts=final.sets.lifts), doubt=doubt)
-        TrainedSelector(knowledge).fit(self.tools).save(self.out)
+        TrainedSelector(replace(knowledge, encoder=name)).fit(self.tools).save(self.out)
         write_text(self.out / "report.json", json.dumps(report, indent=1) + "\n")
         return report
+
+    def _tuned(self) -> str:
+        """The folder of the encoder, fine-tuned on the part to learn from; what ships is this one, and the report is honest about it."""
+        learned_from = [i for i in self.division.learn if self.examples[i].tools]
+        requests = [(self.texts[i], name) for i in learned_from for name in self.examples[i].tools]
+        texts = {tool.name: description_text(tool) for tool in self.tools}
+        settings = TuningSettings(steps=self.settings.tune_steps, seed=self.settings.seed)
+        return str(tune_encoder(self.settings.encoder, requests, texts, settings, self.out, lambda done, total: self.progress("tune", done, total)))
 
     def learn(self, chosen: Sequence[int]) -> Knowledge:
         """Matrices, usage vectors, memory and co-usage from the chosen requests; no fusion yet."""
