@@ -24,9 +24,10 @@ DETAILED = 4
 TURNS = 6
 TURN_CHARACTERS = 1500  # of a turn, its end
 CONVERSATION_TOKENS = 96
-DETAILED_TOKENS = 40
-NAMED_TOKENS = 10
+DETAILED_TOKENS = 36
+NAMED_TOKENS = 7
 CHOICES = 8  # of an enum
+VALUE_CHARACTERS = 16  # of a value that is given
 ROLES = {"system": "rules", "user": "user", "assistant": "assistant", "tool": "result"}
 
 
@@ -94,7 +95,7 @@ def collate(pages: Sequence[Page], tokenizer: Any) -> dict[str, np.ndarray]:
 
 def _slot(name: str, schema: JSON, match: Match) -> str:
     if name not in match.missing:
-        return f"{spoken(name)} = {str(match.given.get(name, '?'))[:40]}"
+        return f"{spoken(name)} = {str(match.given.get(name, '?'))[:VALUE_CHARACTERS]}"
     choices = schema.get("enum")
     told = f" ({', '.join(spoken(str(one)) for one in choices[:CHOICES])})" if isinstance(choices, list) else ""
     return f"{spoken(name)}{told} = ?"
