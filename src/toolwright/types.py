@@ -210,6 +210,8 @@ class Result(Record):
     selection_tokens: int = 0  # read to choose what to train on
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    phases: list[str] = Field(default_factory=list)  # of a stream: the domains that each phase brought
+    phase_scores: dict[str, list[list[float]]] = Field(default_factory=dict)  # by metric; row 0 untrained, row i after phase i; column j on phase j
 
 
 class Comparison(Record):
