@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
 
-TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,), "Adapter": (str,)}
 
 
 @app.callback()
@@ -37,20 +37,27 @@ def sft(
     settings: Annotated[list[str], typer.Argument(help="A recipe (YAML), then settings such as model=nano steps=100.")],
     data: Annotated[Path, typer.Option(help="Data built by `toolwright data build`.")] = Path("data"),
     out: Annotated[Path, typer.Option(help="Where the audit, checkpoints and the adapter go.")] = Path("runs/sft"),
+    export: Annotated[str | None, typer.Option(help="`merged`: also a plain checkpoint in OUT/merged, which transformers loads.")] = None,
 ) -> None:
-    """Fine-tune a model on agent_sft with LoRA; prints the mask audit first; cut off, it goes on from its last checkpoint."""
+    """Fine-tune a model on agent_sft; prints the mask audit first; cut off, it goes on from its last checkpoint."""
     from toolwright.cli.progress import Bars
     from toolwright.data.build import open_data
     from toolwright.training.sft import AgentSFTTrainer, SFTSettings
     from toolwright.types import InputError
 
+    if export not in (None, "merged"):
+        raise InputError(f"--export: got {export!r}; allowed: merged")
     given = read_settings(settings, SFTSettings)
-    if missing := [key for key in ("model", "steps") if key not in given]:
-        raise InputError(f"setting {missing[0]!r} is missing; it has no default")
+    if "model" not in given:
+        raise InputError("setting 'model' is missing; it has no default")
     chosen, dataset = SFTSettings(**given), open_data(data)
     with Bars() as bars:
         trained = AgentSFTTrainer(chosen, out, lambda done, total: bars.told("sft", done, total)).train(dataset.dialogues("train"), dataset.tools)
     typer.echo(f"adapter: {trained.adapter} (sha256 {trained.sha256[:12]}, {trained.seconds:.0f} s, {trained.tokens:,} tokens)")
+    if export:
+        from toolwright.training.export import export_merged
+
+        typer.echo(f"merged: {export_merged(chosen.model, trained.adapter, out / 'merged')}")
 
 
 @app.command()

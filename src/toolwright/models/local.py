@@ -5,6 +5,7 @@ Weights load from safetensors only; remote code is off.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,15 +58,17 @@ def load_weights(name: str, dtype: torch.dtype | None = None) -> Any:
 
 
 def load_model(name: str, adapter: Path | None = None) -> LanguageModel:
-    """A model ready to answer, with a LoRA adapter from disk merged in when one is named."""
-    model, tokenizer = load_weights(name), load_tokenizer(name)
-    if adapter is not None:
-        from peft import PeftModel
+    """A model ready to answer, with what training left in a folder: a LoRA adapter, merged in, or a checkpoint of all weights, in its place."""
+    tokenizer = load_tokenizer(name)
+    if adapter is None:
+        return LanguageModel(name, load_weights(name).eval(), tokenizer)
+    if (adapter / "model.safetensors").is_file() or (adapter / "model.safetensors.index.json").is_file():
+        return LanguageModel(name, load_weights(str(adapter)).eval(), tokenizer)
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise InputError(f"{adapter}: holds neither adapter_model.safetensors nor model.safetensors; expected what training saved")
+    from peft import PeftModel
 
-        if not (adapter / "adapter_model.safetensors").is_file():
-            raise InputError(f"{adapter}: holds no adapter_model.safetensors; expected an adapter saved by training")
-        model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    return LanguageModel(name, model.eval(), tokenizer)
+    return LanguageModel(name, PeftModel.from_pretrained(load_weights(name), str(adapter)).merge_and_unload().eval(), tokenizer)
 
 
 def _loaded(load: Any, name: str, **settings: Any) -> Any:
@@ -99,9 +102,23 @@ def continuation_log_likelihoods(lm: LanguageModel, prompt: Sequence[int], conti
     return scores
 
 
-@torch.inference_mode()
 def greedy_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int = 16) -> list[str]:
     """What the model writes after each prompt, up to its end of turn; special tokens of the tool-call form are kept in the text."""
+    return _answers(lm, prompts, max_new_tokens, batch_size, {"do_sample": False})
+
+
+def sampled_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float, seed: str, batch_size: int = 16) -> list[str]:
+    """As `greedy_answers`, drawn from what the model thinks likely; the same seed and prompts give the same texts."""
+    state = torch.random.get_rng_state()
+    torch.manual_seed(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 1)
+    try:
+        return _answers(lm, prompts, max_new_tokens, batch_size, {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0})
+    finally:
+        torch.random.set_rng_state(state)
+
+
+@torch.inference_mode()
+def _answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int, how: dict[str, Any]) -> list[str]:
     answers = [""] * len(prompts)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     stops = sorted({lm.tokenizer.eos_token_id, *_as_list(lm.model.generation_config.eos_token_id)})
@@ -111,7 +128,7 @@ def greedy_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_
         pad = lm.tokenizer.pad_token_id
         ids = torch.tensor([[pad] * (longest - len(prompts[i])) + list(prompts[i]) for i in members], device=lm.device)
         mask = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in members], device=lm.device)
-        output = lm.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=stops, pad_token_id=pad)
+        output = lm.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, eos_token_id=stops, pad_token_id=pad, **how)
         for i, row in zip(members, output[:, longest:].tolist(), strict=True):
             end = next((j for j, token in enumerate(row) if token in stops), len(row))
             answers[i] = lm.tokenizer.decode(row[:end], skip_special_tokens=False)

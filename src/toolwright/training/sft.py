@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a chat model on dialogues: LoRA (Hu et al., 2021) on TRL's `SFTTrainer`.
+"""Supervised fine-tuning of a chat model on dialogues: LoRA and its kin (`adapters.py`) on TRL's `SFTTrainer`.
 
 Only the assistant's turns are trained on; rows are packed to one length; a mask audit precedes the first step; checkpoints make every run
 resumable, to the bit on a CPU. What was fed is recorded: one hash a batch, so that two methods can be shown to differ.
@@ -16,22 +16,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
 from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from toolwright.data.render import render, require_call_form, require_generation_tags
-from toolwright.models.hub import sha256_of_files
 from toolwright.models.local import load_tokenizer, load_weights
+from toolwright.training.adapters import ADAPTERS, Adapter, adapted, keep_start, lora_plus_groups, save_trained, weights_sha256
 from toolwright.training.audit import audit
+from toolwright.training.card import write_card
+from toolwright.training.carry import hand_on, take_up_moments, take_up_weights
 from toolwright.training.convolutions import shift_convolutions
+from toolwright.training.mix import from_easy_to_hard, in_rounds
 from toolwright.training.packing import collate, pack, row_loss
 from toolwright.types import JSON, Dialogue, InputError, Tool, write_text
+
+CARRIED = "carried"  # the folder, within a run's, of what it hands on
+FINISHED = "trained.json"  # the file that a training writes last
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,9 @@ class SFTSettings:
     """How to train. The defaults are the mission's, for 0.5B models and larger."""
 
     model: str
-    steps: int
+    steps: int = 0  # or `epochs`
+    epochs: int = 0  # passes over all rows, in place of `steps`
+    adapter: Adapter = "lora"
     seed: int = 42
     learning_rate: float = 2e-5
     warmup_ratio: float = 0.1
@@ -52,14 +60,18 @@ class SFTSettings:
     gradient_checkpointing: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("steps", "rows_per_step", "max_length", "lora_rank", "checkpoint_steps"):
+        if (self.steps > 0) == (self.epochs > 0) or min(self.steps, self.epochs) < 0:
+            raise InputError(f"steps is {self.steps!r} and epochs {self.epochs!r}; expected 1 or more of one of them, and 0 of the other")
+        for name in ("rows_per_step", "max_length", "lora_rank", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected 1 or more")
+        if self.adapter not in ADAPTERS:
+            raise InputError(f"adapter is {self.adapter!r}; allowed: {', '.join(ADAPTERS)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training left behind: the adapter's folder and hash, and what it cost."""
+    """What training left behind: the folder and hash of the adapter (of the checkpoint where all weights moved), and what it cost."""
 
     adapter: Path
     sha256: str
@@ -71,26 +83,42 @@ class Trained:
 
 
 class AgentSFTTrainer:
-    """Trains a LoRA adapter on dialogues, in a folder of its own, and goes on where it was cut off.
+    """Trains an adapter on dialogues, in a folder of its own, and goes on where it was cut off.
 
     Args:
         settings: see `SFTSettings`.
         folder: gets `audit.json`, `batches.jsonl`, `losses.jsonl`, checkpoints while it runs, and `adapter/` at the end.
         progress: called with (steps done, steps in all).
+        before: the folder of an earlier training that handed on: weights and moments go on from there, the learning rate warms up and falls again.
+        hand_on: leave in `carried/` what a later training needs to go on.
     """
 
-    def __init__(self, settings: SFTSettings, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def __init__(
+        self,
+        settings: SFTSettings,
+        folder: Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        before: Path | None = None,
+        hand_on: bool = False,
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.progress = progress
+        self.before = before
+        self.hands_on = hand_on
 
-    def train(self, dialogues: Sequence[Dialogue], tools: Mapping[str, Tool]) -> Trained:
-        """Train on these dialogues; returns at once when this folder holds the finished adapter."""
-        self._same_run(dialogues)
-        finished = self.folder / "trained.json"
-        if finished.is_file():
-            done = json.loads(finished.read_text(encoding="utf-8"))
-            return Trained(**{**done, "adapter": self.folder / "adapter"})
+    def train(self, dialogues: Sequence[Dialogue], tools: Mapping[str, Tool], difficulty: Sequence[float] | None = None) -> Trained:
+        """Train on these dialogues; returns at once when this folder holds the finished adapter.
+
+        Args:
+            dialogues: to train on, over and over as the steps ask for.
+            tools: the catalogue that they name.
+            difficulty: of each dialogue; rows then come from easy to hard, where they else come in random order.
+        """
+        self._same_run(dialogues, difficulty)
+        if (done := finished_training(self.folder)) is not None:
+            return done
         s = self.settings
         tokenizer = load_tokenizer(s.model)
         require_generation_tags(tokenizer)
@@ -100,6 +128,13 @@ class AgentSFTTrainer:
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         print(found, file=sys.stderr, flush=True)
         packed = pack(kept, s.max_length, tokenizer.pad_token_id)
+        steps = s.steps or -(-s.epochs * len(packed.rows) // s.rows_per_step)
+        wanted = steps * s.rows_per_step
+        if difficulty is None:
+            order = in_rounds(len(packed.rows), wanted, random.Random(s.seed))
+        else:
+            hardness = [d for d, one in zip(difficulty, rendered, strict=True) if any(one.trained[: s.max_length])]
+            order = from_easy_to_hard([fmean(hardness[i] for i in members) for members in packed.members], wanted, s.seed)
         torch.manual_seed(s.seed)
         torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
         torch.utils.deterministic.fill_uninitialized_memory = False
@@ -107,21 +142,25 @@ class AgentSFTTrainer:
         clock = _Clock(self.folder, self.progress)
         trainer = _RecordingTrainer(
             model=model,
-            args=self._arguments(),
-            train_dataset=Dataset.from_list(packed.rows).select(row_order(len(packed.rows), s.steps * s.rows_per_step, s.seed)),
+            args=self._arguments(steps),
+            train_dataset=Dataset.from_list(packed.rows).select(order),
             processing_class=tokenizer,
             data_collator=collate,
             callbacks=[clock],
         )
         trainer.model_accepts_loss_kwargs = True  # whatever the model: the loss is ours, a sum over the count of the whole step
         trainer.record = self.folder / "batches.jsonl"
+        trainer.lora_plus = s.adapter == "lora_plus"
+        trainer.before = self.before / CARRIED if self.before else None
         trainer.train(resume_from_checkpoint=self._last_checkpoint())
-        return self._finish(trainer, clock.seconds, len(kept), finished)
+        return self._finish(trainer, clock.seconds, len(kept), steps)
 
-    def _same_run(self, dialogues: Sequence[Dialogue]) -> None:
+    def _same_run(self, dialogues: Sequence[Dialogue], difficulty: Sequence[float] | None) -> None:
         """Note what this run is; a folder that holds another one is wrong input."""
-        text = "".join(dialogue.model_dump_json() for dialogue in dialogues)
+        text = "".join(dialogue.model_dump_json() for dialogue in dialogues) + ("" if difficulty is None else json.dumps(list(difficulty)))
         about = {**asdict(self.settings), "dialogues_sha256": hashlib.sha256(text.encode()).hexdigest()}
+        if self.before:
+            about["before_sha256"] = json.loads((self.before / FINISHED).read_text(encoding="utf-8"))["sha256"]
         stored = self.folder / "settings.json"
         if stored.is_file() and (found := json.loads(stored.read_text(encoding="utf-8"))) != about:
             changed = sorted(key for key in about if found.get(key) != about[key])
@@ -130,22 +169,25 @@ class AgentSFTTrainer:
 
     def _model(self) -> Any:
         s = self.settings
-        model = load_weights(s.model, torch.float32 if not torch.cuda.is_available() else None)
+        model = load_weights(s.model, torch.float32 if not torch.cuda.is_available() or s.adapter == "full" else None)  # small steps vanish in bfloat16 weights
         shift_convolutions(model)
         if s.gradient_checkpointing:
             model.enable_input_require_grads()  # else the adapter would get no gradient through checkpointed layers
-        lora = LoraConfig(r=s.lora_rank, lora_alpha=s.lora_alpha, lora_dropout=s.lora_dropout, target_modules="all-linear", task_type="CAUSAL_LM")
-        return get_peft_model(model, lora)
+        model = adapted(model, s.adapter, s.lora_rank, s.lora_alpha, s.lora_dropout)
+        keep_start(model, s.adapter, self.folder / "start")
+        if self.before:
+            take_up_weights(model, self.before / CARRIED)
+        return model
 
-    def _arguments(self) -> SFTConfig:
+    def _arguments(self, steps: int) -> SFTConfig:
         s = self.settings
         gpu = torch.cuda.is_available()
         return SFTConfig(
             output_dir=str(self.folder / "checkpoints"),
-            max_steps=s.steps,
+            max_steps=steps,
             learning_rate=s.learning_rate,
             lr_scheduler_type="cosine",
-            warmup_steps=round(s.warmup_ratio * s.steps),
+            warmup_steps=round(s.warmup_ratio * steps),
             per_device_train_batch_size=1,
             gradient_accumulation_steps=s.rows_per_step,
             gradient_checkpointing=s.gradient_checkpointing,
@@ -156,7 +198,7 @@ class AgentSFTTrainer:
             save_strategy="steps",
             save_steps=s.checkpoint_steps,
             save_total_limit=2,
-            logging_steps=max(1, s.steps // 100),
+            logging_steps=max(1, steps // 100),
             report_to="none",
             disable_tqdm=True,
             remove_unused_columns=False,
@@ -171,32 +213,35 @@ class AgentSFTTrainer:
         whole = [path for path in found if (path / "trainer_state.json").is_file() and (path / "whole").is_file()]
         return str(whole[-1]) if whole else None
 
-    def _finish(self, trainer: Any, seconds: float, samples: int, finished: Path) -> Trained:
+    def _finish(self, trainer: Any, seconds: float, samples: int, steps: int) -> Trained:
         import shutil
 
         s, adapter = self.settings, self.folder / "adapter"
-        trainer.model.save_pretrained(str(adapter), safe_serialization=True)
+        if self.hands_on:
+            hand_on(trainer.model, trainer.optimizer, self.folder / CARRIED)
+        save_trained(trainer.model, s.adapter, self.folder / "start", adapter)
         trained = Trained(
             adapter=adapter,
-            sha256=sha256_of_files([adapter / "adapter_model.safetensors"]),
-            steps=s.steps,
+            sha256=weights_sha256(adapter),
+            steps=steps,
             samples=samples,
-            tokens=s.steps * s.rows_per_step * s.max_length,
+            tokens=steps * s.rows_per_step * s.max_length,
             seconds=seconds,
             peak_rss_bytes=peak_rss_bytes(),
         )
-        write_text(finished, json.dumps({**asdict(trained), "adapter": "adapter"}))
+        about = json.loads((self.folder / "settings.json").read_text(encoding="utf-8"))
+        hashes = {name: about.pop(name) for name in ("dialogues_sha256", "before_sha256") if name in about}
+        write_card(adapter, about, {"weights_sha256": trained.sha256, **hashes, "dialogues": samples, "steps": steps, "tokens": trained.tokens})
+        write_text(self.folder / FINISHED, json.dumps({**asdict(trained), "adapter": "adapter"}))
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return trained
 
 
-def row_order(rows: int, wanted: int, seed: int) -> list[int]:
-    """Indices of `wanted` rows: the rows in a new random order, again and again, so that every step is full whatever the number of rows."""
-    source = random.Random(seed)
-    order: list[int] = []
-    while len(order) < wanted:
-        order += source.sample(range(rows), rows)
-    return order[:wanted]
+def finished_training(folder: Path) -> Trained | None:
+    """What a training in this folder left, once it is done."""
+    if not (folder / FINISHED).is_file():
+        return None
+    return Trained(**{**json.loads((folder / FINISHED).read_text(encoding="utf-8")), "adapter": folder / "adapter"})
 
 
 def peak_rss_bytes() -> int:
@@ -209,6 +254,20 @@ class _RecordingTrainer(SFTTrainer):
     """Takes the rows in their order and writes a hash of every batch's tokens; a step done again after a cut repeats its line."""
 
     record: Path
+    lora_plus: bool
+    before: Path | None
+    optimizer: Any
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            if self.lora_plus:
+                kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+                self.optimizer = kind(lora_plus_groups(self.model, self.args.learning_rate), **settings)
+            else:
+                super().create_optimizer(model)
+            if self.before:
+                take_up_moments(self.model, self.optimizer, self.before)
+        return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
