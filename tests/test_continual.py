@@ -1,5 +1,6 @@
 """Continual learning: buffers hold what their rule says, and go on from disk; transfer by hand."""
 
+import json
 import random
 from collections import Counter
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from toolwright.continual import BUFFERS
 from toolwright.continual.buffer import Seen, balanced, theme
 from toolwright.continual.herding import Herding, herd
+from toolwright.continual.learner import OnlineContinualLearner, replays, split_steps
 from toolwright.continual.reservoir import Reservoir
 from toolwright.continual.stream import in_phases, phases, transfer
 from toolwright.types import Dialogue, InputError, Message, ToolCall
@@ -112,6 +114,15 @@ def test_phases_share_the_domains_out():
         phases(names[:3], seed=0)
 
 
+def test_phases_share_out_what_stands_beside():
+    names, others = [f"d{i:02}" for i in range(23)], [f"f{i}" for i in range(7)]
+    groups = phases(names, seed=0, beside=others)
+    assert sorted(name for group in groups for name in group) == names + others
+    assert {sum(name in others for name in group) for group in groups} == {1, 2}
+    assert {len(group) for group in groups} == {6}
+    assert [[name for name in group if name in names] for group in groups] == phases(names, seed=0)
+
+
 def test_a_dialogue_comes_when_all_its_domains_are_there():
     groups = [["bank"], ["hotel", "mail"]]
     pool = [dialogue(0, tags=("domain_bank",)), dialogue(1, tags=("seen_tools", "domain_bank", "domain_mail")), dialogue(2, tags=("domain_hotel",))]
@@ -126,3 +137,93 @@ def test_transfer_by_hand():
     assert (found.average, found.backward, found.forward, found.forgetting) == pytest.approx((1.9 / 3, -0.25, 0.15, 0.25))
     with pytest.raises(ValueError, match="shape"):
         transfer(accuracy[:2], np.zeros(3))
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=8), st.integers(0, 2000))
+def test_steps_are_split_by_size_and_none_is_lost(sizes, more):
+    steps = len(sizes) + more
+    found = split_steps(steps, sizes)
+    assert sum(found) == steps
+    assert all(one >= 1 for one in found)
+    assert all(abs(one - 1 - more * size / sum(sizes)) < 1 for one, size in zip(found, sizes, strict=True))
+
+
+def test_too_few_steps_and_empty_phases_are_wrong_input():
+    with pytest.raises(InputError, match="2 steps for phases of"):
+        split_steps(2, [5, 5, 5])
+    with pytest.raises(InputError, match="dialogues in each"):
+        split_steps(9, [5, 0])
+
+
+def test_replays_are_the_share_asked_for():
+    for arrived in (40, 75, 800):
+        for share in (0.0, 0.2, 0.25, 0.5):
+            again = replays(arrived, share)
+            assert again / (arrived + again) == pytest.approx(share, abs=0.01)
+
+
+class Kill(Exception):
+    pass
+
+
+def learner(folder, log, replay=0.25, kill_at=None, rule="reservoir"):
+    """One that writes down what it was asked to train on."""
+
+    def train(dialogues, phase, before):
+        log.append(([one.id for one in dialogues], phase.name, before.name if before else None))
+        if phase.name == kill_at:
+            raise Kill
+
+    def look(dialogues, phase):
+        return [Seen(one, (float(one.id) / 1000, 1.0), float(one.id)) for one in dialogues]
+
+    return OnlineContinualLearner(folder, BUFFERS[rule](20, seed=1), replay, train, look)
+
+
+STREAM = [[dialogue(100 * k + i, f"tool_{i % 3}") for i in range(15)] for k in range(4)]
+
+
+@pytest.mark.parametrize("rule", BUFFERS)
+def test_each_phase_trains_on_what_arrives_and_a_share_of_what_was(rule, tmp_path):
+    log = []
+    one = learner(tmp_path, log, rule=rule)
+    folders = [one.learn(arrived) for arrived in STREAM]
+    assert [folder.name for folder in folders] == [f"phase_{i}" for i in range(4)]
+    assert [before for _, _, before in log] == [None, "phase_0", "phase_1", "phase_2"]
+    for number, (ids, _, _) in enumerate(log):
+        replayed = [id_ for id_ in ids if int(id_) < 100 * number]
+        assert len(ids) - len(replayed) == 15
+        assert len(replayed) == (5 if number else 0)
+        assert json.loads((folders[number] / "replayed.json").read_text()) == replayed
+    assert [path.name for path in tmp_path.glob("buffer_*")] == ["buffer_4"]
+
+
+@pytest.mark.parametrize("rule", BUFFERS)
+def test_a_learner_that_is_killed_in_any_phase_goes_on_as_if_nothing_had_been(rule, tmp_path):
+    wanted = []
+    whole = learner(tmp_path / "whole", wanted, rule=rule)
+    for arrived in STREAM:
+        whole.learn(arrived)
+    for dead in range(4):
+        log, folder = [], tmp_path / f"dead_{dead}"
+        for arrived in STREAM[:dead]:
+            learner(folder, log, rule=rule).learn(arrived)  # as if in a new process for each phase
+        with pytest.raises(Kill):
+            learner(folder, log, kill_at=f"phase_{dead}", rule=rule).learn(STREAM[dead])
+        again = learner(folder, log, rule=rule)
+        assert again.learned == dead
+        for arrived in STREAM[again.learned :]:
+            again.learn(arrived)
+        assert log[:dead] + log[dead + 1 :] == wanted
+        assert log[dead] == log[dead + 1]
+        assert [one.dialogue.id for one in again.buffer.kept] == [one.dialogue.id for one in whole.buffer.kept]
+
+
+def test_without_replay_nothing_comes_again(tmp_path):
+    log = []
+    one = learner(tmp_path, log, replay=0.0)
+    for arrived in STREAM:
+        one.learn(arrived)
+    assert [ids for ids, _, _ in log] == [[one.id for one in arrived] for arrived in STREAM]
+    with pytest.raises(InputError, match=r"replay is 1.0; expected a share from 0 to below 1"):
+        learner(tmp_path, log, replay=1.0)

@@ -2,6 +2,7 @@
 
 from toolwright.continual.buffer import Buffer
 from toolwright.continual.herding import Herding
+from toolwright.continual.learner import OnlineContinualLearner
 from toolwright.continual.reservoir import Reservoir
 from toolwright.continual.ring import Ring
 from toolwright.continual.surprise import Surprise
@@ -13,4 +14,4 @@ BUFFERS: dict[str, type[Buffer]] = {
     "surprise": Surprise,
 }
 
-__all__ = ["BUFFERS", "Buffer"]
+__all__ = ["BUFFERS", "Buffer", "OnlineContinualLearner"]

@@ -19,12 +19,20 @@ def domains_of(tags: Iterable[str]) -> list[str]:
     return [tag.removeprefix(DOMAIN) for tag in tags if tag.startswith(DOMAIN)]
 
 
-def phases(domains: Sequence[str], seed: int, count: int = PHASES) -> list[list[str]]:
-    """The domains in `count` groups of nearly the same size, in a random order."""
+def phases(domains: Sequence[str], seed: int, count: int = PHASES, beside: Sequence[str] = ()) -> list[list[str]]:
+    """The domains in `count` groups of nearly the same size, in a random order.
+
+    Args:
+        domains: those that something is tested on; every group has some of them.
+        seed: of the order.
+        count: of the groups.
+        beside: others that dialogues are about, shared out likewise; no group need have any.
+    """
     if not 1 <= count <= len(domains):
         raise InputError(f"stream: {count} phases of {len(domains)} domains; expected 1 to {len(domains)}")
-    order = random.Random(f"phases/{seed}").sample(sorted(domains), len(domains))
-    return [sorted(order[i::count]) for i in range(count)]
+    source = random.Random(f"phases/{seed}")
+    order, others = source.sample(sorted(domains), len(domains)), source.sample(sorted(beside), len(beside))
+    return [sorted([*order[i::count], *others[count - 1 - i :: count]]) for i in range(count)]
 
 
 def in_phases(dialogues: Sequence[Dialogue], groups: Sequence[Sequence[str]]) -> list[list[Dialogue]]:
