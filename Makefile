@@ -2,12 +2,13 @@
 .PHONY: setup demo test data-check check bench lock
 
 PYTHON ?= python3
+DEMO = A_baseline B1_coreset_loss B2_coreset_diversity B3_coreset_hybrid B4_coreset_random C0_sequential C_continual D_combined
 
 setup:
 	@PYTHON=$(PYTHON) ./install.sh
 
 demo: setup
-	.venv/bin/toolwright compare --quick --method A_baseline --method B4_coreset_random --output runs/quick
+	.venv/bin/toolwright compare --quick $(addprefix --method ,$(DEMO)) --output runs/quick
 
 test: setup
 	.venv/bin/python -m pytest --cov --cov-report=term

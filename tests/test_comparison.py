@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from toolwright.comparison.cell import Cell, run_cell, write_cell
+from toolwright.comparison.cell import Cell, write_cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
@@ -23,13 +23,13 @@ from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
 from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result
 
-TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,))
+TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,), phases=2, phase_items=3)
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
 
 
 def cell(method, data, model, **changes):
-    coreset = METHODS[method].coreset if method in METHODS else None
-    return replace(Cell(method, 0, str(model), model_sha256(str(model)), str(data.directory), data.sha256, coreset, TINY, TRAINING), **changes)
+    definition = METHODS.get(method)
+    return replace(Cell(method, 0, str(model), model_sha256(str(model)), str(data.directory), data.sha256, definition, TINY, TRAINING), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +67,6 @@ def test_holm_by_hand():
     metric = Metric(value=0.1, low=0, high=0.2, n=9)
     made = [Comparison(metric="m", first="a", second=str(p), difference=metric, p=p, significant=False) for p in (0.04, 0.01, 0.03)]
     assert [(round(one.p, 3), one.significant) for one in holm(made)] == [(0.06, False), (0.03, True), (0.06, False)]
-
-
-@pytest.mark.slow
-def test_every_method_feeds_other_batches_than_every_other(finished, data, tiny_model):
-    grid, _ = finished
-    for method in METHODS:
-        folder = grid.output / "alone" / "cells" / f"{method}-s0"
-        folder.mkdir(parents=True)
-        write_cell(cell(method, data, tiny_model), folder)
-        result = run_cell(folder)
-        assert (result.status, result.error) == ("done", None)
-        assert (result.selection_tokens > 1000) == (method in ("B1_coreset_loss", "B3_coreset_hybrid"))
-    fed = {method: (grid.output / "alone" / "cells" / f"{method}-s0" / "batches.jsonl").read_text() for method in METHODS}
-    assert len(set(fed.values())) == len(METHODS)
-    for method in ("A_baseline", "B4_coreset_random"):
-        assert fed[method] == (grid.output / "cells" / f"{method}-s0" / "batches.jsonl").read_text()
 
 
 @pytest.mark.slow

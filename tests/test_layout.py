@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "continual": GROUND | {"encoders", "models", "data"},
     "training": GROUND | {"coreset", "continual", "data", "models", "encoders", "world", "timing", "planning", "selection", "tools"},
     "evaluation": GROUND | BEFORE_EVALUATION,
-    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset", "encoders"},
+    "comparison": GROUND | {"training", "evaluation", "data", "models", "coreset", "continual", "encoders"},
     "report": {"types"},
     "serve": GROUND | BEFORE_EVALUATION | {"__init__"},
 }

@@ -25,6 +25,7 @@ def compare(
     quick: Annotated[bool, typer.Option("--quick", help="Small pool, few steps, one seed: minutes on two cores.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Whole pool, three seeds.")] = False,
     method: Annotated[list[str] | None, typer.Option(help="A method of the table; may be repeated. Default: all.")] = None,
+    methods_file: Annotated[Path | None, typer.Option(help="YAML with methods of your own beside those of the table.")] = None,
     model: Annotated[str, typer.Option(help="`nano`, a folder, or a hub id.")] = "nano",
     data: Annotated[Path | None, typer.Option(help="Built data; default: built from the world into OUTPUT/data.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds instead of the profile's, such as 0,1,2.")] = None,
@@ -35,6 +36,7 @@ def compare(
     from toolwright.comparison.cell import Cell
     from toolwright.comparison.grid import Grid, check_methods, rows_and_methods, run_grid
     from toolwright.comparison.methods import METHODS, PROFILES, TRAINING
+    from toolwright.comparison.methods_file import read_methods
     from toolwright.models.hub import model_sha256
     from toolwright.report.page import write_report
     from toolwright.types import InputError
@@ -42,16 +44,17 @@ def compare(
     if quick == full:
         raise InputError(f"which size: got {'both --quick and --full' if quick else 'neither --quick nor --full'}; expected one of them")
     profile = PROFILES["quick" if quick else "full"]
-    chosen = method or list(METHODS)
-    check_methods(chosen)
+    table = {**METHODS, **(read_methods(methods_file) if methods_file else {})}
+    chosen = method or list(table)
+    check_methods(chosen, table)
     weights = model_sha256(model)
     numbers = profile.seeds if seeds is None else parse_seeds(seeds)
     folder, sha256 = _open_or_build(data, output)
     training = TRAINING["nano" if model == "nano" else "mission"]
     cells = tuple(
-        Cell(row, seed, model, weights, str(folder), sha256, METHODS[row].coreset if row in METHODS else None, profile, training)
+        Cell(row, seed, model, weights, str(folder), sha256, table.get(row), profile, training)
         for row in rows_and_methods(chosen)
-        for seed in (numbers if row in METHODS else numbers[:1])
+        for seed in (numbers if row in table else numbers[:1])
     )
     with Bars() as bars:
         results = run_grid(Grid(output, cells), lambda cell, stage, done, total: bars.told(f"{cell} · {stage}", done, total))

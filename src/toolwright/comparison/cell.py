@@ -10,29 +10,28 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import random
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolwright import __version__
-from toolwright.comparison.methods import METHODS, Profile
+from toolwright.comparison.learning import Learned, learn
+from toolwright.comparison.methods import Method, Profile
+from toolwright.comparison.progress import told
+from toolwright.comparison.stream import score_phases
 from toolwright.data.versions import version_of
-from toolwright.models.hub import sha256_of_files
-from toolwright.types import Dialogue, InputError, Metric, Result, write_text
+from toolwright.types import InputError, Metric, Result, write_text
 
 if TYPE_CHECKING:
     from toolwright.data.build import Dataset
-    from toolwright.training.sft import Trained
 
 LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
-TARGETS = 64  # dialogues of dev that stand for what is wanted, for strategies that ask
 TASKS = ("selection", "timing", "calls")
 
 
@@ -46,7 +45,7 @@ class Cell:
     model_sha256: str
     data: str
     data_sha256: str
-    coreset: str | None
+    definition: Method | None  # None: a row that trains nothing
     profile: Profile
     training: dict[str, Any]  # settings of `SFTSettings` beyond those of the profile
     version: str = __version__
@@ -65,7 +64,9 @@ class Cell:
         """Read a cell's description. Raises `InputError` for one that another version wrote."""
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**value, "profile": Profile(**{**value["profile"], "seeds": tuple(value["profile"]["seeds"])})})
+            profile = Profile(**{**value["profile"], "seeds": tuple(value["profile"]["seeds"])})
+            definition = Method(**value["definition"]) if value["definition"] else None
+            return cls(**{**value, "profile": profile, "definition": definition})
         except (TypeError, KeyError, json.JSONDecodeError) as error:
             raise InputError(f"{path}: not a cell of this version ({error}); choose another --output or remove the folder") from error
 
@@ -92,6 +93,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
     from toolwright.data.build import open_data
     from toolwright.evaluation.baselines import Majority, Oracle, Uniform
     from toolwright.evaluation.models import ModelPredictor, Predictor
+    from toolwright.evaluation.statistics import mean_interval
     from toolwright.models.local import load_model
     from toolwright.training.sft import peak_rss_bytes
 
@@ -102,7 +104,9 @@ def _measure(cell: Cell, folder: Path) -> Result:
     if data.sha256 != cell.data_sha256:
         raise ValueError(f"the data in {cell.data} changed: {data.sha256} instead of {cell.data_sha256}")
     seconds["load"] = time.perf_counter() - start
-    trained, selection_tokens = _train(cell, folder, data, seconds) if cell.method in METHODS else (None, 0)
+    learned = learn(cell, folder, data) if cell.definition is not None else None
+    if learned is not None:
+        seconds["select"], seconds["train"] = learned.select_seconds, learned.trained.seconds
     predictors: dict[str, Callable[[], Predictor]] = {
         "random": lambda: Uniform(cell.seed),
         "majority": lambda: Majority(data),
@@ -110,10 +114,13 @@ def _measure(cell: Cell, folder: Path) -> Result:
         "base": lambda: ModelPredictor(load_model(cell.model)),
     }
     start = time.perf_counter()
-    predictor = predictors[cell.method]() if trained is None else ModelPredictor(load_model(cell.model, trained.adapter))
+    predictor = predictors[cell.method]() if learned is None else ModelPredictor(load_model(cell.model, learned.trained.adapter))
     seconds["load"] += time.perf_counter() - start
     metrics, seconds["evaluate"] = _evaluate(predictor, data, cell, folder)
-    peak = {"rss": max(trained.peak_rss_bytes if trained else 0, peak_rss_bytes())}
+    stream = _evaluate_stream(cell, folder, data, learned, seconds) if learned is not None and learned.groups else {}
+    if learned is not None and learned.succeeded:
+        metrics["trajectories.kept"] = mean_interval([float(one) for one in learned.succeeded])
+    peak = {"rss": max(learned.trained.peak_rss_bytes if learned else 0, peak_rss_bytes())}
     if torch.cuda.is_available():
         peak["gpu"] = torch.cuda.max_memory_allocated()
     return Result(
@@ -122,63 +129,24 @@ def _measure(cell: Cell, folder: Path) -> Result:
         model=cell.model,
         status="done",
         **cell.data_identity,
-        adapter_sha256=trained.sha256 if trained else "",
-        metrics=metrics,
+        adapter_sha256=learned.trained.sha256 if learned else "",
+        metrics={**metrics, **stream.pop("metrics", {})},
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        steps=trained.steps if trained else 0,
-        samples=trained.samples if trained else 0,
-        tokens=trained.tokens if trained else 0,
-        selection_tokens=selection_tokens,
+        steps=learned.trained.steps if learned else 0,
+        samples=learned.trained.samples if learned else 0,
+        tokens=learned.trained.tokens if learned else 0,
+        selection_tokens=learned.selection_tokens if learned else 0,
         peak_memory_bytes=peak,
         versions={name: version(name) for name in LIBRARIES},
+        **stream,
     )
 
 
-def _train(cell: Cell, folder: Path, data: Dataset, seconds: dict[str, float]) -> tuple[Trained, int]:
-    """Choose dialogues, train on them, and make sure that the adapter on disk is the one that training wrote; fills in `seconds`. Returns what was trained
-    and the tokens that were read to choose.
-    """
-    from toolwright.training.sft import AgentSFTTrainer, SFTSettings
-
-    profile = cell.profile
-    dialogues = data.dialogues("train")
-    drawn = sorted(random.Random(f"pool/{cell.seed}").sample(range(len(dialogues)), min(profile.pool, len(dialogues))))
-    pool = [dialogues[i] for i in drawn]
-    chosen, seconds["select"], selection_tokens = _choose(cell, folder, data, pool)
-    write_text(folder / "chosen.json", json.dumps([pool[i].id for i in chosen]))
-    settings = SFTSettings(
-        model=cell.model,
-        seed=cell.seed,
-        steps=profile.steps,
-        rows_per_step=profile.rows_per_step,
-        max_length=profile.max_length,
-        checkpoint_steps=profile.checkpoint_steps,
-        **cell.training,
-    )
-    trained = AgentSFTTrainer(settings, folder, lambda done, total: report_progress("train", done, total)).train([pool[i] for i in chosen], data.tools)
-    seconds["train"] = trained.seconds
-    on_disk = sha256_of_files([trained.adapter / "adapter_model.safetensors"])
-    if on_disk != trained.sha256:
-        raise ValueError(f"the adapter on disk is {on_disk[:12]}, but training wrote {trained.sha256[:12]}")
-    return trained, selection_tokens
-
-
-def _choose(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]) -> tuple[list[int], float, int]:
-    """Indices of the dialogues to train on, and the seconds and tokens that choosing costs; signals that another cell left are charged as if made."""
-    from toolwright.coreset import STRATEGIES
-    from toolwright.coreset.signals import ModelSignals
-    from toolwright.encoders import load_encoder
-
-    if cell.coreset is None:
-        return list(range(len(pool))), 0.0, 0
-    targets = data.dialogues("dev")[:TARGETS]
-    signals = ModelSignals(
-        cell.model, pool, data.tools, load_encoder("minilm"), folder.parent.parent / "signals", targets, cell.profile.max_length, report_progress
-    )
-    start = time.perf_counter()
-    chosen = STRATEGIES[cell.coreset](pool, min(cell.profile.keep, len(pool)), signals, seed=cell.seed)
-    own = time.perf_counter() - start - sum(signals.waited)
-    return chosen, own + signals.cost.seconds, signals.cost.tokens
+def _evaluate_stream(cell: Cell, folder: Path, data: Dataset, learned: Learned, seconds: dict[str, float]) -> dict[str, Any]:
+    """What a result says of a stream; adds to the seconds of evaluation."""
+    found = score_phases(cell, folder, data, learned.groups, learned.adapters)
+    seconds["evaluate"] += found.seconds
+    return {"metrics": found.metrics, "phases": [", ".join(group) for group in learned.groups], "phase_scores": {"selection.top_1": found.scores}}
 
 
 def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float]:
@@ -191,28 +159,13 @@ def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict
         stored = folder / f"evaluated_{task}.json"
         if not stored.is_file():
             start = time.perf_counter()
-            found, cases = EVALUATIONS[task](predictor, data, "test", cell.profile.test_items, _told)
+            found, cases = EVALUATIONS[task](predictor, data, "test", cell.profile.test_items, told)
             measured = {"metrics": {key: metric.model_dump() for key, metric in found.items()}, "seconds": time.perf_counter() - start}
             write_text(stored, json.dumps({**measured, "examples": cases}, ensure_ascii=False))
         value = json.loads(stored.read_text(encoding="utf-8"))
         metrics |= {key: Metric.model_validate(metric) for key, metric in value["metrics"].items()}
         seconds += value["seconds"]
     return metrics, seconds
-
-
-def _told(items: Sequence[Any], what: str) -> Iterable[Any]:
-    for i, item in enumerate(items):
-        report_progress(what, i, len(items))
-        yield item
-    report_progress(what, len(items), len(items))
-
-
-def report_progress(stage: str, done: int, total: int) -> None:
-    """One line for the process that started this one; without it, this one ends: nobody would take up the result."""
-    try:
-        print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
-    except BrokenPipeError:
-        os._exit(1)
 
 
 def _end_with_parent() -> None:

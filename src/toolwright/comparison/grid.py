@@ -10,8 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -37,11 +37,11 @@ class Grid:
         return self.output / "cells" / cell.name
 
 
-def check_methods(methods: Sequence[str]) -> None:
+def check_methods(methods: Sequence[str], table: Collection[str] = METHODS) -> None:
     """Raise `InputError` for a method that is not in the table, or stands twice."""
     for method in methods:
-        if method not in METHODS:
-            raise InputError(f"--method: got {method!r}; allowed: {', '.join(METHODS)}")
+        if method not in table:
+            raise InputError(f"--method: got {method!r}; allowed: {', '.join(table)}")
         if methods.count(method) > 1:
             raise InputError(f"--method: got {method!r} twice; expected each once")
 
@@ -71,16 +71,31 @@ def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: N
     for cell in todo:
         _run(cell, grid.folder(cell), progress)
         write_results(grid)
+    refuse_twins(grid)
     results = write_results(grid)
     write_comparisons(grid.output, results)
     return results
+
+
+def refuse_twins(grid: Grid) -> None:
+    """Make a failed row of a cell that came to the very weights of another method's: it cannot have been trained as its method says."""
+    first: dict[tuple[int, str], Cell] = {}
+    for cell in grid.cells:
+        result = _result(grid.folder(cell))
+        if cell.definition is None or result is None or result.status == "failed":
+            continue
+        other = first.setdefault((cell.seed, result.adapter_sha256), cell)
+        if other.definition is not None and replace(other.definition, title="") != replace(cell.definition, title=""):
+            error = f"trained to the very weights of {other.method}: it was not fed its own data, or not its own adapter"
+            failed = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=error, **cell.data_identity)
+            write_text(grid.folder(cell) / "result.json", failed.model_dump_json())
 
 
 def write_results(grid: Grid) -> list[Result]:
     """`results.jsonl` from all cells of the folder that have ended, of earlier runs too, in the order of the table."""
     order = [*ROWS, *METHODS]
     found = [result for folder in (grid.output / "cells").iterdir() if (result := _result(folder)) is not None]
-    results = sorted(found, key=lambda result: (order.index(result.method), result.seed))
+    results = sorted(found, key=lambda result: (order.index(result.method) if result.method in order else len(order), result.method, result.seed))
     write_text(grid.output / "results.jsonl", "".join(result.model_dump_json() + "\n" for result in results))
     return results
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import torch
 
 from toolwright.data.render import Rendered, render, require_generation_tags
 from toolwright.encoders import Encoder
-from toolwright.models.hub import model_sha256
-from toolwright.models.local import load_tokenizer, load_weights
+from toolwright.models.hub import model_sha256, sha256_of_files
+from toolwright.models.local import load_model
 from toolwright.types import Dialogue, Tool
 
 PROJECTED = 1024  # numbers that stand for a gradient
@@ -53,6 +53,7 @@ class ModelSignals:
         wanted: the target set, for strategies that ask for one.
         max_length: tokens of a dialogue, at most; the rest is cut off, as in training.
         progress: told how far each signal is.
+        adapter: what the model has learned so far, as training saved it; None: nothing.
     """
 
     model: str
@@ -63,6 +64,7 @@ class ModelSignals:
     wanted: Sequence[Dialogue] = ()
     max_length: int = 4096
     progress: Progress = lambda what, done, total: None
+    adapter: Path | None = None
     costs: dict[str, Cost] = field(default_factory=dict)
     waited: list[float] = field(default_factory=list)  # seconds that each signal took this time, made or read
 
@@ -87,13 +89,14 @@ class ModelSignals:
         return self._stored("embeddings", lambda: (self.encoder.encode([asked(dialogue) for dialogue in self.dialogues]), 0), self.encoder.name)
 
     def targets(self) -> ModelSignals:
-        return ModelSignals(self.model, self.wanted, self.tools, self.encoder, self.cache, (), self.max_length, self.progress, self.costs, self.waited)
+        return replace(self, dialogues=self.wanted, wanted=())  # costs and waiting are told to the same lists
 
     def _stored(self, what: str, make: Callable[[], tuple[np.ndarray, int]], by: str = "") -> np.ndarray:
         """The signal from its file, or made and written there; its cost is noted either way."""
         asked_at = time.perf_counter()
         texts = "".join(dialogue.model_dump_json() + json.dumps([self.tools[name].model_dump() for name in dialogue.tools]) for dialogue in self.dialogues)
-        identity = json.dumps([what, by or [self.model, model_sha256(self.model), self.max_length, PROJECTED, GRADIENT_RANK], texts])
+        learned = sha256_of_files(self.adapter.glob("*.safetensors")) if self.adapter else ""
+        identity = json.dumps([what, by or [self.model, model_sha256(self.model), learned, self.max_length, PROJECTED, GRADIENT_RANK], texts])
         path = self.cache / f"{what}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
         if not path.is_file():
             start = time.perf_counter()
@@ -109,7 +112,8 @@ class ModelSignals:
         return found
 
     def _by_model(self, measure: Callable[[Any, Rendered], np.ndarray], adapted: bool = False) -> tuple[np.ndarray, int]:
-        tokenizer, model = load_tokenizer(self.model), load_weights(self.model).eval()
+        lm = load_model(self.model, self.adapter)
+        tokenizer, model = lm.tokenizer, lm.model
         require_generation_tags(tokenizer)
         if adapted:
             model = _with_adapter(model)
