@@ -9,6 +9,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from toolwright.data.render import render
 from toolwright.models.local import load_tokenizer, load_weights
+from toolwright.training import sft
 from toolwright.training.adapters import adapted, trained_weights
 from toolwright.training.mix import in_rounds
 from toolwright.training.packing import IGNORED, collate, pack, row_loss
@@ -47,14 +48,16 @@ def trained(dialogues, data, tiny_model, tmp_path_factory):
         checkpoint_steps=STEPS,
         gradient_checkpointing=False,
     )
-    AgentSFTTrainer(settings, folder).train(dialogues, data.tools)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sft, "has_bf16", lambda: False)  # the reference computes in float32
+        AgentSFTTrainer(settings, folder).train(dialogues, data.tools)
     return [json.loads(line)["loss"] for line in (folder / "losses.jsonl").read_text().splitlines()][:STEPS]
 
 
 def reference(tiny_model, rendered, loss_of):
     """The same training in plain torch: all that a step sees in one batch."""
     pad = load_tokenizer(str(tiny_model)).pad_token_id
-    packed = pack(rendered, LENGTH, pad)
+    packed = pack(rendered, [[float(flag) for flag in one.trained] for one in rendered], LENGTH, pad)
     assert len(packed.rows) < len(rendered)
     torch.manual_seed(1)
     model = adapted(load_weights(str(tiny_model)), "lora", 4, 8, 0.0).train()

@@ -17,6 +17,7 @@ from toolwright.comparison.methods_file import read_methods
 from toolwright.comparison.stream import phase_items, transfer_metrics
 from toolwright.continual.stream import domains_of, transfer
 from toolwright.models.hub import model_sha256
+from toolwright.training import trajectories
 from toolwright.types import InputError
 
 TINY = Profile(
@@ -32,14 +33,41 @@ def cell(method, data, model, **changes):
 
 @pytest.fixture(scope="module")
 def learned(data, tiny_model, tmp_path_factory):
-    """Every method of the table, trained and not evaluated: its folder and what it learned."""
+    """Every method of the table, trained and not evaluated: its folder and what it learned. The untrained model calls nothing, so that its turns are given."""
     output = tmp_path_factory.mktemp("methods")
     found = {}
-    for method in METHODS:
-        folder = output / "cells" / f"{method}-s0"
-        folder.mkdir(parents=True)
-        found[method] = (folder, learn(cell(method, data, tiny_model), folder, data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trajectories, "_advance", as_the_dialogue_does)
+        for method in METHODS:
+            folder = output / "cells" / f"{method}-s0"
+            folder.mkdir(parents=True)
+            found[method] = (folder, learn(cell(method, data, tiny_model), folder, data))
     return found
+
+
+def as_the_dialogue_does(lm, live, tools, world, seed):
+    """In place of the model: the first turn of calls of the goal's own dialogue, then none."""
+    for attempt in live:
+        first = attempt.goal.dialogue.messages[len(attempt.goal.asked)]
+        trajectories._take(attempt, [] if attempt.turns else first.tool_calls, world)
+    return 2000
+
+
+@pytest.mark.slow
+def test_a_model_that_finds_nothing_has_no_trajectories_to_train_on(data, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(trajectories, "sampled_answers", lambda lm, prompts, *_: ["No."] * len(prompts))
+    with pytest.raises(ValueError, match=r"none of the model's trajectories for \d+ goals succeeded"):
+        learn(cell("E_trajectory", data, tiny_model), tmp_path / "cells" / "E", data)
+
+
+@pytest.mark.slow
+def test_what_the_model_found_is_counted(learned):
+    folder, one = learned["E_trajectory"]
+    told = json.loads((folder / "trajectories.json").read_text())["succeeded"]
+    assert tuple(told) == one.succeeded
+    assert 0 < sum(told) <= len(told) < 24
+    chosen = json.loads((folder / "chosen.json").read_text())["dialogues"]
+    assert sum(name.endswith(".own") for name in chosen) == sum(told)
 
 
 @pytest.mark.slow
@@ -57,9 +85,10 @@ def test_every_method_costs_the_same_and_pays_for_choosing(learned):
         assert (one.trained.steps, one.trained.tokens) == (4, 4 * 1536)
         steps = [json.loads(line)["step"] for line in (folder / "batches.jsonl").read_text().splitlines()]
         assert steps == [0, 1, 2, 3]
-        asks = METHODS[method].coreset in ("loss_topk", "hybrid") or METHODS[method].order == "curriculum"
+        m = METHODS[method]
+        asks = m.coreset in ("loss_topk", "hybrid") or m.order == "curriculum" or m.source == "trajectories"
         assert (one.selection_tokens > 1000) == asks
-        assert one.trained.samples == (24 if METHODS[method].coreset is None else 6)
+        assert one.trained.samples == pytest.approx(24 if m.coreset is None else 6, abs=2 if m.mix == "multitask" else 0)
 
 
 @pytest.mark.slow

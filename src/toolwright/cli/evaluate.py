@@ -146,7 +146,7 @@ def show(report: SelectionReport, name: str) -> None:
 
 
 def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
-    """The metrics, and those of the baselines beside them."""
+    """The metrics, and those of the baselines beside them; figures of single domains are for `--out`."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -154,6 +154,8 @@ def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
     for column in (name, "random", "majority"):
         table.add_column(column, justify="right")
     for key, metric in report.metrics.items():
+        if "/domain_" in key:
+            continue
         base = [report.baselines[row].get(key) for row in ("random", "majority")]
         table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base))
     return table

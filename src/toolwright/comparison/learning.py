@@ -39,8 +39,13 @@ class Learned:
 
 
 def learn(cell: Cell, folder: Path, data: Dataset) -> Learned:
-    """Choose dialogues and train on them, as the cell's method says; what was cut off in `folder` goes on."""
+    """Choose dialogues and train on them, as the cell's method says; what was cut off in `folder` goes on.
+
+    Raises `ValueError` where the method is to train on the model's own trajectories and none succeeded: the baseline by another name is no result.
+    """
     pool = pool_of(cell, folder, data)
+    if _method(cell).source == "trajectories" and not any(pool.succeeded):
+        raise ValueError(f"none of the model's trajectories for {len(pool.succeeded)} goals succeeded: it has nothing of its own to train on")
     learned = (_in_phases if _method(cell).stream else _in_one)(cell, folder, data, pool.dialogues)
     check_weights(learned.trained)
     seconds, tokens = learned.select_seconds + pool.seconds, learned.selection_tokens + pool.tokens

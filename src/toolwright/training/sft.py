@@ -34,6 +34,7 @@ from toolwright.training.carry import hand_on, take_up_moments, take_up_weights
 from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.mix import from_easy_to_hard, in_rounds
 from toolwright.training.packing import collate, pack, row_loss
+from toolwright.training.weights import Weights, token_weights
 from toolwright.types import JSON, Dialogue, InputError, Tool, write_text
 
 CARRIED = "carried"  # the folder, within a run's, of what it hands on
@@ -58,6 +59,9 @@ class SFTSettings:
     lora_dropout: float = 0.05
     checkpoint_steps: int = 50
     gradient_checkpointing: bool = True
+    decision_weight: float = 1.0  # what tokens count in the loss: see `Weights`
+    name_weight: float = 1.0
+    talk_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.steps > 0) == (self.epochs > 0) or min(self.steps, self.epochs) < 0:
@@ -127,7 +131,8 @@ class AgentSFTTrainer:
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         print(found, file=sys.stderr, flush=True)
-        packed = pack(kept, s.max_length, tokenizer.pad_token_id)
+        weights = Weights(s.decision_weight, s.name_weight, s.talk_weight)
+        packed = pack(kept, [token_weights(tokenizer, dialogue, weights) for dialogue in kept], s.max_length, tokenizer.pad_token_id)
         steps = s.steps or -(-s.epochs * len(packed.rows) // s.rows_per_step)
         wanted = steps * s.rows_per_step
         if difficulty is None:
@@ -191,7 +196,7 @@ class AgentSFTTrainer:
             per_device_train_batch_size=1,
             gradient_accumulation_steps=s.rows_per_step,
             gradient_checkpointing=s.gradient_checkpointing,
-            bf16=gpu and torch.cuda.is_bf16_supported(),
+            bf16=has_bf16(),
             use_cpu=not gpu,
             seed=s.seed,
             data_seed=s.seed,
@@ -242,6 +247,14 @@ def finished_training(folder: Path) -> Trained | None:
     if not (folder / FINISHED).is_file():
         return None
     return Trained(**{**json.loads((folder / FINISHED).read_text(encoding="utf-8")), "adapter": folder / "adapter"})
+
+
+def has_bf16() -> bool:
+    """Whether matrix products in bfloat16 run on the hardware itself: weights stay float32, and products are a third faster on a CPU that can."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def peak_rss_bytes() -> int:

@@ -1,5 +1,6 @@
-"""Trajectories that the model found itself: sampled from it, run in the world, kept when they succeed (the form of Chen et al., "FireAct", 2023, with the
-model as its own teacher, as in Zelikman et al., "STaR", 2022).
+"""Trajectories that the model found itself: sampled from it, run in the world, kept when they succeed.
+
+The form is that of Chen et al., "FireAct", 2023, with the model as its own teacher, as in Zelikman et al., "STaR", 2022.
 
 A goal is what a dialogue's user first asks for, where the dialogue answers it by calls. The model is given the tools and the request, its calls are run and
 answered, until it calls nothing more. It succeeded when no call was refused, the world changed as by the dialogue's own calls, and what the last of those
