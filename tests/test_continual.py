@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toolwright.continual import BUFFERS
 from toolwright.continual.buffer import Seen, balanced, theme
 from toolwright.continual.herding import Herding, herd
-from toolwright.continual.learner import OnlineContinualLearner, replays, split_steps
+from toolwright.continual.learner import OnlineContinualLearner, replays, share_out
 from toolwright.continual.reservoir import Reservoir
 from toolwright.continual.stream import in_phases, phases, transfer
 from toolwright.types import Dialogue, InputError, Message, ToolCall
@@ -142,17 +142,17 @@ def test_transfer_by_hand():
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=8), st.integers(0, 2000))
 def test_steps_are_split_by_size_and_none_is_lost(sizes, more):
     steps = len(sizes) + more
-    found = split_steps(steps, sizes)
+    found = share_out(steps, sizes)
     assert sum(found) == steps
     assert all(one >= 1 for one in found)
     assert all(abs(one - 1 - more * size / sum(sizes)) < 1 for one, size in zip(found, sizes, strict=True))
 
 
 def test_too_few_steps_and_empty_phases_are_wrong_input():
-    with pytest.raises(InputError, match="2 steps for phases of"):
-        split_steps(2, [5, 5, 5])
+    with pytest.raises(InputError, match="2 to share out over phases of"):
+        share_out(2, [5, 5, 5])
     with pytest.raises(InputError, match="dialogues in each"):
-        split_steps(9, [5, 0])
+        share_out(9, [5, 0])
 
 
 def test_replays_are_the_share_asked_for():

@@ -14,7 +14,7 @@ from toolwright.comparison.methods import BUFFER_SHARE, Method
 from toolwright.comparison.progress import report_progress
 from toolwright.continual import BUFFERS
 from toolwright.continual.buffer import Seen
-from toolwright.continual.learner import OnlineContinualLearner, split_steps
+from toolwright.continual.learner import OnlineContinualLearner, share_out
 from toolwright.continual.stream import domains_of, in_phases, phases
 from toolwright.types import Dialogue, write_text
 
@@ -104,8 +104,8 @@ def _in_phases(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]
 
     method, profile, groups = _method(cell), cell.profile, groups_of(cell, data)
     arriving = in_phases(pool, groups)
-    steps = split_steps(profile.steps, [len(arrived) for arrived in arriving])
-    keep = [max(1, round(profile.keep * len(arrived) / len(pool))) for arrived in arriving]
+    sizes = [len(arrived) for arrived in arriving]
+    steps, keep = share_out(profile.steps, sizes), share_out(min(profile.keep, len(pool)), sizes)
     costs: list[Material] = []
 
     def train(dialogues: Sequence[Dialogue], phase: Path, before: Path | None) -> None:

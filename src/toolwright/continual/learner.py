@@ -85,13 +85,13 @@ def replays(arrived: int, share: float) -> int:
     return round(arrived * share / (1 - share))
 
 
-def split_steps(steps: int, sizes: Sequence[int]) -> list[int]:
-    """`steps` over phases by the number of their dialogues, by largest remainders, each at least one. Raises `InputError` for fewer steps than phases, and
-    for a phase without dialogues.
+def share_out(count: int, sizes: Sequence[int]) -> list[int]:
+    """`count` steps or places over phases by the number of their dialogues, by largest remainders, each at least one. Raises `InputError` for fewer than
+    there are phases, and for a phase without dialogues.
     """
-    if steps < len(sizes) or not all(sizes):
-        raise InputError(f"stream: {steps} steps for phases of {list(sizes)} dialogues; expected a step for each phase, and dialogues in each")
-    left = steps - len(sizes)
+    if count < len(sizes) or not all(sizes):
+        raise InputError(f"stream: {count} to share out over phases of {list(sizes)} dialogues; expected one for each phase, and dialogues in each")
+    left = count - len(sizes)
     exact = [left * size / sum(sizes) for size in sizes]
     found = [int(share) for share in exact]
     for i in sorted(range(len(sizes)), key=lambda i: (found[i] - exact[i], i))[: left - sum(found)]:
