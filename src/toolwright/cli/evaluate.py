@@ -80,6 +80,7 @@ def planning(
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
     """Score a planner: steps, links, and, where goals name a world, whether running the plan reaches the goal."""
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.plan import open_planner
     from toolwright.cli.progress import track
     from toolwright.data.public import public_directory
@@ -103,7 +104,7 @@ def planning(
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
     examples = examples[:limit]
     report = evaluate_planner(
-        open_planner(planner, catalogue, model),
+        open_planner(planner, catalogue, open_chat_model(model) if model else None),
         catalogue,
         examples,
         config={"planner": planner, "model": model, "data": public or str(data)},
@@ -176,11 +177,12 @@ def timing(
     from rich.console import Console
 
     from toolwright.cli.decide import decider_of
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.progress import track
     from toolwright.evaluation.timing import evaluate_decider
     from toolwright.types import write_text
 
-    measured = decider_of(decider, model, "--with")
+    measured = decider_of(decider, open_chat_model(model) if model else None, "--with")
     chosen = _timing_set(tools, data, public, public_data)
     config = {"decider": decider, "model": model, "data": public or str(data)}
     report = evaluate_decider(measured, chosen.tools, chosen.examples, scoring=chosen.scoring, config=config, progress=lambda items: track(items, "deciding"))
