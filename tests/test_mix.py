@@ -24,7 +24,7 @@ def test_tasks_have_their_weights(tasks, seed):
     pool = [dialogue(i, task) for i, task in enumerate(tasks)]
     drawn = in_shares(pool, range(len(pool)), seed)
     assert abs(len(drawn) - len(pool)) <= 2
-    present = {TASK_OF[task] for task in tasks}
+    present = [name for name in TASK_WEIGHTS if name in {TASK_OF[task] for task in tasks}]
     whole = sum(TASK_WEIGHTS[name] for name in present)
     counts = Counter(TASK_OF[tasks[i]] for i in drawn)
     for name in present:
@@ -50,9 +50,9 @@ def test_hard_rows_come_late(difficulty, wanted, seed):
 
 
 def test_all_rows_are_reached_in_the_end():
-    order = from_easy_to_hard(list(range(40)), 4000, 0)
-    assert set(order[-1000:]) == set(range(40))
-    assert set(order[:20]) <= set(range(6))
+    order = from_easy_to_hard(list(range(10)), 4000, 0)
+    assert set(order[-300:]) == set(range(10))
+    assert set(order[:20]) == {0}
 
 
 def own_turns(one, goal):
