@@ -208,6 +208,8 @@ class Result(Record):
     samples: int = 0
     tokens: int = 0  # trained on
     selection_tokens: int = 0  # read to choose what to train on
+    evaluation_tokens: int = 0  # read and written in the test
+    parameters: int = 0  # of the model and its adapter, without embeddings
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     phases: list[str] = Field(default_factory=list)  # of a stream: the domains that each phase brought
@@ -223,6 +225,21 @@ class Comparison(Record):
     difference: Metric
     p: float
     significant: bool
+    seeds: int = 1  # that both ran with; with one, nothing is said of others
+
+
+class CurvePoint(Record):
+    """One line of a cell's `curve.jsonl`: what the model reached on a slice of dev after so much training; step 0 is before any.
+
+    `samples` counts dialogues seen (one seen twice counts twice), `tokens` those of the rows trained on, padding too, `seconds` those of training alone. What
+    choosing dialogues cost stands in the cell's `Result` and is added where curves are drawn.
+    """
+
+    step: int
+    samples: int
+    tokens: int
+    seconds: float
+    metrics: dict[str, Metric]
 
 
 @dataclass(frozen=True, slots=True)
