@@ -93,14 +93,8 @@ class Message(Record):
         """Write OpenAI chat form; keys without a value are left out."""
         message: JSON = {"role": self.role, "content": self.content}
         if self.tool_calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
-                }
-                for call in self.tool_calls
-            ]
+            functions = ({"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)} for call in self.tool_calls)
+            message["tool_calls"] = [{"id": call.id, "type": "function", "function": f} for call, f in zip(self.tool_calls, functions, strict=True)]
         if self.tool_call_id is not None:
             message["tool_call_id"] = self.tool_call_id
         return message
@@ -226,20 +220,6 @@ class Comparison(Record):
     p: float
     significant: bool
     seeds: int = 1  # that both ran with; with one, nothing is said of others
-
-
-class CurvePoint(Record):
-    """One line of a cell's `curve.jsonl`: what the model reached on a slice of dev after so much training; step 0 is before any.
-
-    `samples` counts dialogues seen (one seen twice counts twice), `tokens` those of the rows trained on, padding too, `seconds` those of training alone. What
-    choosing dialogues cost stands in the cell's `Result` and is added where curves are drawn.
-    """
-
-    step: int
-    samples: int
-    tokens: int
-    seconds: float
-    metrics: dict[str, Metric]
 
 
 @dataclass(frozen=True, slots=True)
