@@ -15,7 +15,7 @@ from toolwright.cli.main import app
 from toolwright.report.charts import short, spread
 from toolwright.report.efficiency import area, areas, cost_of, curves_of, flops
 from toolwright.report.page import write_report
-from toolwright.report.streams import streams_of, transfer
+from toolwright.report.streams import forgetting_told, streams_of
 from toolwright.report.tables import HEADLINES, CurvePoint, Row, curve_of, escaped, half_interval, losses_of, markdown, read_results, rows_of
 from toolwright.report.theme import COLOURS, inline
 from toolwright.report.verdicts import findings, verdict
@@ -190,19 +190,27 @@ def test_operations_by_kaplan():
     assert cost_of(Row("A_baseline", (result("A_baseline"),))).tokens_per_second == 512
 
 
-def test_a_stream_by_hand():
-    told = transfer(PHASE_SCORES["selection.top_1"])
-    assert told == pytest.approx({"average": 0.55, "forgetting": 0.2, "backward": -0.2, "forward": 0.1})
-    one, other = (
-        result("C_continual", phase_scores=PHASE_SCORES),
-        result("C_continual", 1, phase_scores={"selection.top_1": [[0.1, 0.2], [0.6, 0.3], [0.6, 0.7]]}),
-    )
-    (stream,) = streams_of(rows_of([one, other, result("A_baseline")]))
-    assert stream.scores[2] == pytest.approx((0.5, 0.7))
-    assert stream.summary["forgetting"][0] == pytest.approx(0.1)
-    assert stream.summary["forgetting"][1] == pytest.approx(12.706 * 0.1, rel=1e-3)
-    with pytest.raises(ValueError, match="one row more than columns"):
-        transfer([[0.1, 0.2], [0.6, 0.3]])
+def test_streams_are_averaged_over_seeds_and_forgetting_is_told():
+    def forgets(method, seed, value, scores=PHASE_SCORES):
+        return result(
+            method,
+            seed,
+            phase_scores=scores,
+            phases=["hotel", "bank"],
+            metrics={"continual.forgetting": Metric(value=value, low=value - 0.01, high=value + 0.01, n=9)},
+        )
+
+    other = {"selection.top_1": [[0.1, 0.2], [0.6, 0.3], [0.6, 0.7]]}
+    results = [forgets("C0_sequential", 0, 0.4), forgets("C_continual", 0, 0.1), forgets("C_continual", 1, 0.1, other), forgets("D_combined", 0, 0.11)]
+    plain, replay, combined = streams_of(rows_of([*results, result("A_baseline")]))
+    assert replay.scores == (pytest.approx((0.1, 0.2)), pytest.approx((0.6, 0.3)), pytest.approx((0.5, 0.7)))
+    assert replay.phases == {0: ("hotel", "bank"), 1: ("hotel", "bank")}
+    assert (plain.summary["forgetting"].value, plain.summary["average"]) == (0.4, None)
+    first, _, third = forgetting_told([plain, replay, combined])
+    assert first == "C_continual forgets less than C0_sequential: 10.0 [9.0, 11.0] against 40.0 [39.0, 41.0] points, intervals apart."
+    assert third.startswith("That C_continual forgets less than D_combined is not shown")
+    with pytest.raises(ValueError, match="other shapes in other seeds"):
+        streams_of(rows_of([results[1], forgets("C_continual", 1, 0.1, {"selection.top_1": [[0.1], [0.2]]})]))
 
 
 def test_verdicts_in_words():

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from toolwright.comparison.methods import METHODS
 from toolwright.data.frames import cluster_of
 from toolwright.evaluation.statistics import paired_difference
 from toolwright.types import JSON, Comparison, Result, write_text
@@ -31,7 +30,7 @@ LEVEL = 0.05
 
 def write_comparisons(output: Path, results: Sequence[Result]) -> list[Comparison]:
     """`comparisons.jsonl`: every pair of trained methods, and each of them against the untrained base, on every score."""
-    done = [result for result in results if result.status == "done" and (result.method in METHODS or result.method == BASE)]
+    done = [result for result in results if result.status == "done" and (result.steps or result.method == BASE)]
     methods = list(dict.fromkeys(result.method for result in done))
     found = []
     for key in SCORES:

@@ -158,7 +158,7 @@ def forgetting_map(stream: Stream, title: str) -> Figure:
     axes.set_yticks([i + 0.5 for i in range(count + 1)], ["untrained", *(f"after phase {i}" for i in range(1, count + 1))])
     axes.tick_params(length=0, labelcolor=light("ink"))
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"% of each phase's test cases{f', mean of {stream.seeds} seeds' if stream.seeds > 1 else ''}")
+    axes.set_xlabel(f"% of each phase's test cases{f', mean of {seeds} seeds' if (seeds := len(stream.phases)) > 1 else ''}")
     _titled(figure, title)
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from toolwright.report import charts
 from toolwright.report.efficiency import Area, Cost, Curve, areas, cost_of, costs_comma_separated, curves_of
-from toolwright.report.streams import Stream, streams_of
+from toolwright.report.streams import SUMMARY, Stream, forgetting_told, streams_of
 from toolwright.report.tables import PANELS, Row, comma_separated, curve_of, latex, markdown, percent, read_comparisons, read_results, rows_of, shown
 from toolwright.report.theme import BESIDE, SETTINGS, store, style_sheet
 from toolwright.report.verdicts import caution, findings, markdown_of_tests, tests_comma_separated, title, verdict
@@ -49,6 +49,8 @@ def write_report(folder: Path) -> Path:
         costs=costs,
         areas=_areas(curves),
         streams=streams,
+        forgetting=forgetting_told(streams),
+        summary=SUMMARY,
         sections=sections,
         headlines=shown(rows),
         versions=_versions(rows),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from toolwright.report.tables import Row, half_interval
+from toolwright.report.tables import Row, percent
+from toolwright.types import Metric
+
+SUMMARY = {"average": "average at the end", "forgetting": "forgetting", "backward": "backward transfer", "forward": "forward transfer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +18,19 @@ class Stream:
 
     Attributes:
         scores: mean over seeds: row 0 untrained, row i after phase i; column j on phase j.
-        summary: mean over seeds of `average`, `forgetting`, `backward` and `forward`, and half its 95 % interval where several seeds give one.
-        phases: the domains of each phase, of the first seed; None where seeds differ.
+        summary: what the cells say of the stream, by the names of `SUMMARY`, over test cases and seeds; None where they do not.
+        phases: by seed, the domains of each phase.
     """
 
     method: str
     metric: str
     scores: tuple[tuple[float, ...], ...]
-    summary: dict[str, tuple[float, float | None]]
-    phases: tuple[str, ...] | None
-    seeds: int
+    summary: dict[str, Metric | None]
+    phases: dict[int, tuple[str, ...]]
 
 
 def streams_of(rows: Sequence[Row]) -> list[Stream]:
-    """Every method's streams, a metric after the other."""
+    """Every method's streams, a metric after the other. Raises `ValueError` where the seeds of a method had other numbers of phases."""
     found = []
     for metric in dict.fromkeys(key for row in rows for result in row.done for key in result.phase_scores):
         for row in rows:
@@ -39,30 +42,21 @@ def streams_of(rows: Sequence[Row]) -> list[Stream]:
             if len(shapes) > 1:
                 raise ValueError(f"{row.method}: phase_scores of {metric} have other shapes in other seeds: {sorted(shapes)}")
             mean = tuple(tuple(sum(cell) / len(cell) for cell in zip(*lines, strict=True)) for lines in zip(*matrices, strict=True))
-            told = [transfer(matrix) for matrix in matrices]
-            summary = {name: (sum(one[name] for one in told) / len(told), half_interval([one[name] for one in told])) for name in told[0]}
-            same = len({tuple(result.phases) for result in own}) == 1
-            found.append(Stream(row.method, metric, mean, summary, tuple(own[0].phases) if same and own[0].phases else None, len(own)))
+            summary = {name: row.metric(f"continual.{name}") for name in SUMMARY}
+            found.append(Stream(row.method, metric, mean, summary, {result.seed: tuple(result.phases) for result in own}))
     return found
 
 
-def transfer(matrix: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Average accuracy, backward and forward transfer (Lopez-Paz & Ranzato, "Gradient Episodic Memory", 2017) and forgetting (Chaudhry et al., "Riemannian
-    Walk", 2018) of a stream: how far each phase but the last fell from its best once it was learned.
-
-    Args:
-        matrix: shape (phases + 1, phases): row 0 untrained, row i after phase i.
-    """
-    untrained, after = matrix[0], matrix[1:]
-    count = len(after)
-    if not count or any(len(line) != count for line in matrix):
-        raise ValueError(f"stream: {len(matrix)} rows of {[len(line) for line in matrix]} columns; expected one row more than columns")
-    last = after[-1]
-    earlier = range(count - 1)
-    mean = lambda values: sum(values) / len(values) if values else 0.0  # noqa: E731
-    return {
-        "average": mean(list(last)),
-        "forgetting": mean([max(line[j] for line in after[:-1]) - last[j] for j in earlier]),
-        "backward": mean([last[j] - after[j][j] for j in earlier]),
-        "forward": mean([after[j][j + 1] - untrained[j + 1] for j in earlier]),
-    }
+def forgetting_told(streams: Sequence[Stream]) -> list[str]:
+    """Of every two streams of a metric, whether one forgets less, the 95 % intervals apart, or whether that is not shown."""
+    sentences = []
+    for one, other in combinations(streams, 2):
+        first, second = one.summary["forgetting"], other.summary["forgetting"]
+        if one.metric != other.metric or first is None or second is None:
+            continue
+        (less, a), (more, b) = sorted(((one.method, first), (other.method, second)), key=lambda pair: pair[1].value)
+        if a.high < b.low:
+            sentences.append(f"{less} forgets less than {more}: {percent(a)} against {percent(b)} points, intervals apart.")
+        else:
+            sentences.append(f"That {less} forgets less than {more} is not shown: {percent(a)} against {percent(b)} points, intervals overlap.")
+    return sentences
