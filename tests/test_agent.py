@@ -189,7 +189,9 @@ def chat_server():
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             parts = {"parts": [{"goal": "find Ann", "single": True}]}
             steps = {"steps": [{"id": "s1", "tool": "find_guest", "arguments": {"name": "Ann"}}]}
-            said = json.dumps(parts if body["messages"][0]["content"].startswith("You split") else steps)
+            first, last = body["messages"][0]["content"], body["messages"][-1]["content"]
+            told = first.startswith("Tell the user") or len(body["messages"]) == 1  # a report, or an answer without tools
+            said = f"As you wish. {last}" if told else json.dumps(parts if first.startswith("You split") else steps)
             choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
             written = json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}).encode()
             self.send_response(200)
@@ -227,6 +229,10 @@ def test_run_asks_before_calls_of_unknown_effect_and_journals(tmp_path, chat_ser
     again = command("run", "--tools", tmp_path / "mine.py", "--model", chat_server, "--journal", tmp_path / "b.jsonl")
     assert again.stdout == done.stdout
     assert "find_guest" in command("run", "--journal", tmp_path / "b.jsonl", "--replay").stdout
+    asked = ("run", "Please don't look for Ann yet.", "--tools", tmp_path / "mine.py", "--model", chat_server, "--decider", "rules", "--selector", "hybrid")
+    kept = command(*asked)
+    assert kept.stdout == "As you wish. Please don't look for Ann yet.\n"
+    assert "decided answer" in kept.stderr
 
 
 def test_plan_prints_steps_and_graphs(tmp_path, chat_server):
@@ -249,6 +255,7 @@ def test_plan_prints_steps_and_graphs(tmp_path, chat_server):
         (["run", "x", "--world", "hotel", "--planner", "magic"], "--planner: got 'magic'; allowed: hierarchical"),
         (["evaluate", "planning", "--with", "react"], "got neither --public NAME nor both --tools and --data"),
         (["run", "x", "--world", "hotel", "--planner", "learned"], "name the folder"),
+        (["run", "x", "--world", "hotel", "--decider", "coin"], "--decider: got 'coin'; allowed: rules, llm"),
         (["run", "--replay"], "--replay: got the journal 'None'"),
     ],
 )

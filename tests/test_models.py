@@ -19,10 +19,11 @@ def lm(tiny_model):
     return load_model(str(tiny_model))
 
 
-def test_likelihoods_with_a_shared_prefix_are_those_of_whole_texts(lm):
+@pytest.mark.parametrize("beginning", [[], [17], [17, 300, 45]])
+def test_likelihoods_with_a_shared_prefix_are_those_of_whole_texts(lm, beginning):
     generator = torch.Generator().manual_seed(1)
     prompt = torch.randint(10, 900, (23,), generator=generator).tolist()
-    continuations = [torch.randint(10, 900, (n,), generator=generator).tolist() for n in (1, 4, 7, 2)]
+    continuations = [beginning + torch.randint(10, 900, (n,), generator=generator).tolist() for n in (1, 4, 7, 2)]
     found = continuation_log_likelihoods(lm, prompt, continuations)
     for continuation, score in zip(continuations, found, strict=True):
         with torch.no_grad():

@@ -149,7 +149,7 @@ def test_a_grown_model_is_the_model_it_grew_from(tiny_model):
 
 
 def test_a_second_schooling_goes_on_from_a_model(small, school, tiny_model, tmp_path, monkeypatch):
-    settings = replace(TINY, start=str(tiny_model), dialogues=0.5, prose_weight=0.2, steps=2)
+    settings = replace(TINY, start=str(tiny_model), dialogues=0.5, talk_weight=0.2, steps=2)
     monkeypatch.setattr(nano, "build_school", lambda settings: replace(school, settings=settings))
     made = train_nano(settings, tmp_path / "second", lambda *_: None)
     assert len(load_weights(str(made)).model.layers) == 8

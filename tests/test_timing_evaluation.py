@@ -184,7 +184,7 @@ def test_bands_tell_what_each_stage_does():
     [
         (["decide", "x"], "--tools is missing"),
         (["decide", "--tools", "TOOLS"], "give either a MESSAGE or --messages"),
-        (["decide", "x", "--tools", "TOOLS", "--decider", "magic"], "--decider: decider: got 'magic'; allowed: rules, llm"),
+        (["decide", "x", "--tools", "TOOLS", "--decider", "magic"], "--decider: got 'magic'; allowed: rules, llm"),
         (["decide", "--tools", "TOOLS", "--messages", "TOOLS"], "no conversation in OpenAI chat form"),
         (["decide", "x", "--tools", "TOOLS", "--decider", "llm"], "asks a chat model; got none"),
         (["evaluate", "timing"], "got neither --public NAME nor both"),

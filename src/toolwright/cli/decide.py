@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from toolwright.models.chat import ChatModel
     from toolwright.timing.protocol import TimingDecider
     from toolwright.types import Message
 
@@ -16,14 +17,13 @@ DeciderName = Annotated[str, typer.Option("--decider", help="rules, llm, or a fo
 ModelName = Annotated[str | None, typer.Option("--model", help="What llm asks: http(s)://HOST/v1#MODEL, nano, a folder or a hub id.")]
 
 
-def decider_of(name: str, model: str | None, option: str = "--decider") -> TimingDecider:
-    """A decider by name, with the chat model by its name; wrong names are told with the option they came from."""
-    from toolwright.cli.models import open_chat_model
+def decider_of(name: str, model: ChatModel | None, option: str = "--decider") -> TimingDecider:
+    """A decider by name; wrong names are told with the option they came from."""
     from toolwright.timing.opening import open_decider
     from toolwright.types import InputError
 
     try:
-        return open_decider(name, open_chat_model(model) if model else None)
+        return open_decider(name, model)
     except InputError as error:
         raise InputError(f"{option}: {error}") from error
 
@@ -39,6 +39,7 @@ def decide(
     """Say whether to call a tool, answer, ask for what is missing, or decline; and why."""
     from dataclasses import asdict
 
+    from toolwright.cli.models import open_chat_model
     from toolwright.models.chat import ModelError
     from toolwright.timing.llm import TimingError
     from toolwright.tools.catalog import read_catalog
@@ -50,7 +51,7 @@ def decide(
         raise InputError("what was said: give either a MESSAGE or --messages FILE")
     said = read_conversation(messages) if messages is not None else [Message(role="user", content=message or "")]
     try:
-        decision = decider_of(decider, model).decide(said, read_catalog(tools))
+        decision = decider_of(decider, open_chat_model(model) if model else None).decide(said, read_catalog(tools))
     except (TimingError, ModelError) as error:
         typer.echo(f"toolwright: {error}", err=True)
         raise typer.Exit(1) from error

@@ -80,6 +80,7 @@ def planning(
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
     """Score a planner: steps, links, and, where goals name a world, whether running the plan reaches the goal."""
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.plan import open_planner
     from toolwright.cli.progress import track
     from toolwright.data.public import public_directory
@@ -103,7 +104,7 @@ def planning(
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
     examples = examples[:limit]
     report = evaluate_planner(
-        open_planner(planner, catalogue, model),
+        open_planner(planner, catalogue, open_chat_model(model) if model else None),
         catalogue,
         examples,
         config={"planner": planner, "model": model, "data": public or str(data)},
@@ -146,7 +147,7 @@ def show(report: SelectionReport, name: str) -> None:
 
 
 def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
-    """The metrics, and those of the baselines beside them."""
+    """The metrics, and those of the baselines beside them; figures of single domains are for `--out`."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -154,6 +155,8 @@ def table_of(report: SelectionReport | TimingReport, name: str) -> Table:
     for column in (name, "random", "majority"):
         table.add_column(column, justify="right")
     for key, metric in report.metrics.items():
+        if "/domain_" in key:
+            continue
         base = [report.baselines[row].get(key) for row in ("random", "majority")]
         table.add_row(key, f"{100 * metric.value:.1f} [{100 * metric.low:.1f}, {100 * metric.high:.1f}]", *(f"{100 * b.value:.1f}" if b else "" for b in base))
     return table
@@ -174,11 +177,12 @@ def timing(
     from rich.console import Console
 
     from toolwright.cli.decide import decider_of
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.progress import track
     from toolwright.evaluation.timing import evaluate_decider
     from toolwright.types import write_text
 
-    measured = decider_of(decider, model, "--with")
+    measured = decider_of(decider, open_chat_model(model) if model else None, "--with")
     chosen = _timing_set(tools, data, public, public_data)
     config = {"decider": decider, "model": model, "data": public or str(data)}
     report = evaluate_decider(measured, chosen.tools, chosen.examples, scoring=chosen.scoring, config=config, progress=lambda items: track(items, "deciding"))

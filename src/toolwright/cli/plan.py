@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolwright.models.chat import ChatModel
     from toolwright.planning.execute import Runner
     from toolwright.planning.protocol import Planner
     from toolwright.types import Step, Tool, ToolCall
@@ -21,9 +22,8 @@ ModelName = Annotated[str | None, typer.Option("--model", help="A chat model: ht
 Now = Annotated[str, typer.Option(help="The moment of asking, ISO 8601; default: now.")]
 
 
-def open_planner(name: str, tools: Sequence[Tool], model: str | None) -> Planner:
+def open_planner(name: str, tools: Sequence[Tool], model: ChatModel | None) -> Planner:
     """A planner by name, or a trained one from its folder."""
-    from toolwright.cli.models import open_chat_model
     from toolwright.planning import PLANNERS
     from toolwright.selection import SELECTORS
     from toolwright.types import InputError
@@ -38,7 +38,7 @@ def open_planner(name: str, tools: Sequence[Tool], model: str | None) -> Planner
         raise InputError(f"--planner: got {name!r}; allowed: {', '.join(PLANNERS)}, or the folder of a trained planner")
     if model is None:
         raise InputError(f"--model is missing; the planner {name!r} asks a chat model")
-    found: Planner = PLANNERS[name](open_chat_model(model), SELECTORS["keyword"]().fit(tools))
+    found: Planner = PLANNERS[name](model, SELECTORS["keyword"]().fit(tools))
     return found
 
 
@@ -53,6 +53,7 @@ def plan(
     as_mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the graph as a Mermaid flow chart only.")] = False,
 ) -> None:
     """Find the steps that reach a goal; nothing is run."""
+    from toolwright.cli.models import open_chat_model
     from toolwright.planning.graph import DependencyGraph
     from toolwright.planning.protocol import Context
     from toolwright.planning.validate import PlanningError
@@ -60,7 +61,7 @@ def plan(
 
     catalogue = read_catalog(tools)
     try:
-        found = open_planner(planner, catalogue, model).plan(goal, catalogue, Context(now=now or _now()))
+        found = open_planner(planner, catalogue, open_chat_model(model) if model else None).plan(goal, catalogue, Context(now=now or _now()))
     except PlanningError as error:
         typer.echo(f"toolwright: {error}", err=True)
         raise typer.Exit(1) from error
@@ -86,6 +87,10 @@ def run(
     database: Annotated[Path | None, typer.Option(help="A file that keeps the world between runs; in memory when not given.")] = None,
     planner: PlannerName = "hierarchical",
     model: ModelName = None,
+    selector: Annotated[str, typer.Option(help="What looks up candidates: a name, or a folder a selector was saved in.")] = "keyword",
+    decider: Annotated[
+        str | None, typer.Option(help="What decides whether a tool is wanted: rules, llm or a folder; without it every goal is planned.")
+    ] = None,
     journal: Annotated[Path | None, typer.Option(help="Where every event goes; a run that was cut goes on from it.")] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Show the journal's run and do nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Approve every destructive call.")] = False,
@@ -99,10 +104,12 @@ def run(
     from rich.console import Console
 
     from toolwright.agent import Agent, AgentSettings
+    from toolwright.cli.decide import decider_of
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.trace import drawn
     from toolwright.planning.execute import Executor
     from toolwright.planning.journal import Journal
-    from toolwright.selection import SELECTORS
+    from toolwright.selection.opening import open_selector
     from toolwright.types import InputError
 
     if replay:
@@ -118,11 +125,15 @@ def run(
             raise InputError("a goal is missing: got neither words nor a journal that holds one")
         catalogue, call, keyed = _open_tools(tools, world, database)
         executor = Executor({tool.name: tool for tool in catalogue}, call, keyed=keyed, approve=_approver(shown, yes), ask_doubt=shown.ask_doubt)
+        chat = open_chat_model(model) if model else None
+        decides = decider_of(decider, chat) if decider else None
         found = Agent(
             catalogue,
-            SELECTORS["keyword"]().fit(catalogue),
-            open_planner(planner, catalogue, model),
+            open_selector(selector, catalogue, chat=chat),
+            open_planner(planner, catalogue, chat),
             executor,
+            decider=decides,
+            reporter=chat,
             settings=AgentSettings(steps=steps, tokens=tokens, seconds=seconds),
         )
         with shown:

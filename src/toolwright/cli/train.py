@@ -105,13 +105,15 @@ def bands(
 ) -> None:
     """Fit from which confidence on each stage of a hybrid decider is taken at its word."""
     from toolwright.cli.decide import decider_of
+    from toolwright.cli.models import open_chat_model
     from toolwright.cli.progress import track
     from toolwright.timing.opening import write_hybrid
     from toolwright.tools.catalog import read_catalog
     from toolwright.training.bands import train_bands
     from toolwright.types import TimingExample, read_records
 
-    deciders = [decider_of(name, model, "--stage") for name in stage]
+    chat = open_chat_model(model) if model else None
+    deciders = [decider_of(name, chat, "--stage") for name in stage]
     catalogue = {tool.name: tool for tool in read_catalog(tools)}
     found = train_bands(deciders, read_records(data, TimingExample), catalogue, track)
     write_hybrid(out, stage, found.sure)

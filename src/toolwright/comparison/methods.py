@@ -56,5 +56,14 @@ PROFILES: dict[str, Profile] = {
 # Settings of training beyond the profile's: the mission's for models of 0.5B and more, and for `nano` those of the trials on dev in LOG.md.
 TRAINING: dict[str, dict[str, Any]] = {
     "mission": {},
-    "nano": {"learning_rate": 2e-3, "lora_rank": 32, "lora_alpha": 64, "gradient_checkpointing": False},
+    "nano": {
+        "learning_rate": 2e-3,
+        "lora_rank": 32,
+        "lora_alpha": 64,
+        "lora_dropout": 0.0,
+        "gradient_checkpointing": False,
+        "decision_weight": 3.0,
+        "name_weight": 3.0,
+        "talk_weight": 0.05,
+    },
 }

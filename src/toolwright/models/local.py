@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -77,25 +78,29 @@ def _loaded(load: Any, name: str, **settings: Any) -> Any:
 
 @torch.inference_mode()
 def continuation_log_likelihoods(lm: LanguageModel, prompt: Sequence[int], continuations: Sequence[Sequence[int]]) -> list[float]:
-    """Sum of the log-probabilities of each continuation's tokens after the prompt; the prompt is computed once.
+    """Sum of the log-probabilities of each continuation's tokens after the prompt; the prompt, and how all continuations begin, is computed once.
 
     Args:
         lm: the model.
         prompt: token ids, at least one.
         continuations: token ids of each, at least one.
     """
-    size, longest = len(continuations), max(len(ids) for ids in continuations)
-    start = lm.model(input_ids=torch.tensor([list(prompt)], device=lm.device), use_cache=True, logits_to_keep=1)
-    first = log_softmax(start.logits[0, -1].float(), dim=-1)
-    scores = [float(first[ids[0]]) for ids in continuations]
+    shared = sum(1 for _ in takewhile(lambda tokens: len({*tokens}) == 1, zip(*(ids[:-1] for ids in continuations), strict=False)))
+    ids = torch.tensor([[*prompt, *continuations[0][:shared]]], device=lm.device)
+    start = lm.model(input_ids=ids, use_cache=True, logits_to_keep=shared + 1)
+    first = log_softmax(start.logits[0].float(), dim=-1)
+    before = sum(float(first[i, token]) for i, token in enumerate(continuations[0][:shared]))
+    rests = [list(ids[shared:]) for ids in continuations]
+    scores = [before + float(first[-1, rest[0]]) for rest in rests]
+    longest = max(len(rest) for rest in rests)
     if longest == 1:
         return scores
     cache = start.past_key_values
-    cache.reorder_cache(torch.zeros(size, dtype=torch.long, device=lm.device))  # one row of the cache a continuation
-    padded = torch.tensor([[*ids, *([ids[-1]] * (longest - len(ids)))] for ids in continuations], device=lm.device)
+    cache.reorder_cache(torch.zeros(len(rests), dtype=torch.long, device=lm.device))  # one row of the cache a continuation
+    padded = torch.tensor([[*rest, *([rest[-1]] * (longest - len(rest)))] for rest in rests], device=lm.device)
     later = log_softmax(lm.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits.float(), dim=-1)
-    for i, ids in enumerate(continuations):
-        scores[i] += sum(float(later[i, j, token]) for j, token in enumerate(ids[1:]))
+    for i, rest in enumerate(rests):
+        scores[i] += sum(float(later[i, j, token]) for j, token in enumerate(rest[1:]))
     return scores
 
 

@@ -41,7 +41,7 @@ def open_decider(name: str, model: ChatModel | None = None) -> TimingDecider:
         return _hybrid(folder / HYBRID, model)
     if (folder / SETTINGS).is_file():
         return ClassifierDecider.load(folder)
-    raise InputError(f"decider: got {name!r}; allowed: rules, llm, or a folder that `toolwright train decider` or `train bands` wrote")
+    raise InputError(f"got {name!r}; allowed: rules, llm, or a folder that `toolwright train decider` or `train bands` wrote")
 
 
 def write_hybrid(folder: Path, names: Sequence[str], bands: Sequence[float]) -> None:

@@ -52,7 +52,7 @@ class NanoSettings:
     capital_words: int = 1500  # ... with a capital
     start: str = ""  # the folder of a nano to go on from, with two layers more; empty: from the seed
     dialogues: float = 0.0  # share of rows that are dialogues of the foundation domains
-    prose_weight: float = 1.0  # of what such dialogues say in plain words
+    talk_weight: float = 1.0  # of what such dialogues say in plain words
     steps: int = 2400
     rows: int = 12  # conversations of one step
     length: int = 1024  # tokens a conversation, at most
@@ -137,7 +137,7 @@ def make_row(school: School, step: int, row: int) -> Row:
     s = school.settings
     source = random.Random(f"{s.seed}/{step}/{row}")
     if s.dialogues and source.random() < s.dialogues:
-        return encode(school.tokenizer, school.dialogues.exercise(source), s.length, s.name_weight, s.prose_weight)
+        return encode(school.tokenizer, school.dialogues.exercise(source), s.length, s.name_weight, s.talk_weight)
     done = 1.0 if s.start else step / s.steps
     difficulty = min(1.0, 0.3 + 0.7 * done / s.ramp)
     drawn = source.random()

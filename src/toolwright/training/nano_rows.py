@@ -7,6 +7,7 @@ from typing import Any
 
 from toolwright.data.render import call_prefix, render
 from toolwright.training.nano_exercises import Exercise
+from toolwright.training.weights import Weights, token_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,10 @@ class Row:
     links: list[tuple[int, int]]
 
 
-def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float, prose_weight: float = 1.0) -> Row:
-    """An exercise as the chat template renders it, cut to `length`; the names of called tools count more, and are linked to where they come from. What is said
-    in plain words counts `prose_weight`, but for its first token, which settles that no tool is called.
-    """
+def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float, talk_weight: float = 1.0) -> Row:
+    """An exercise as the chat template renders it, cut to `length`; called tools' names are linked to where they come from. Weights: see `Weights`."""
     rendered = render(tokenizer, exercise.messages, exercise.tools)
-    ids, weights = rendered.ids, [float(trained) for trained in rendered.trained]
-    start = tokenizer.convert_tokens_to_ids("<tool_call>")
-    for i in range(1, len(ids)):
-        if weights[i] and not weights[i - 1]:
-            prose = ids[i] != start
-        elif weights[i] and prose:
-            weights[i] = prose_weight
+    ids, weights = rendered.ids, token_weights(tokenizer, rendered, Weights(name=name_weight, talk=talk_weight))
     form = tokenizer(call_prefix("x").split("x")[0], add_special_tokens=False)["input_ids"]
     names = [tokenizer(tool.name, add_special_tokens=False)["input_ids"] for tool in exercise.tools]
     listed = ids.index(tokenizer.eos_token_id)  # tools stand in the first message
@@ -48,7 +41,6 @@ def encode(tokenizer: Any, exercise: Exercise, length: int, name_weight: float, 
             which = next(i for i, (name, _) in enumerate(sources) if ids[begin : begin + len(name)] == name and _quoted(tokenizer, ids, begin + len(name)))
             name, _ = sources[which]
             for j in range(len(name)):
-                weights[begin + j] = name_weight
                 links.append((begin + j - 1, which))
     ends = [at for _, at in sources[1:]] + [listed]
     tools = [(at, at + len(name), end) for (name, at), end in zip(sources, ends, strict=True)]

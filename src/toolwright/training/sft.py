@@ -31,6 +31,7 @@ from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.training.audit import audit
 from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.packing import collate, pack, row_loss
+from toolwright.training.weights import Weights, token_weights
 from toolwright.types import JSON, Dialogue, InputError, Tool, write_text
 
 
@@ -50,6 +51,9 @@ class SFTSettings:
     lora_dropout: float = 0.05
     checkpoint_steps: int = 50
     gradient_checkpointing: bool = True
+    decision_weight: float = 1.0  # what tokens count in the loss: see `Weights`
+    name_weight: float = 1.0
+    talk_weight: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "rows_per_step", "max_length", "lora_rank", "checkpoint_steps"):
@@ -99,7 +103,8 @@ class AgentSFTTrainer:
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         print(found, file=sys.stderr, flush=True)
-        packed = pack(kept, s.max_length, tokenizer.pad_token_id)
+        weights = Weights(s.decision_weight, s.name_weight, s.talk_weight)
+        packed = pack(kept, [token_weights(tokenizer, dialogue, weights) for dialogue in kept], s.max_length, tokenizer.pad_token_id)
         torch.manual_seed(s.seed)
         torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
         torch.utils.deterministic.fill_uninitialized_memory = False
@@ -149,7 +154,7 @@ class AgentSFTTrainer:
             per_device_train_batch_size=1,
             gradient_accumulation_steps=s.rows_per_step,
             gradient_checkpointing=s.gradient_checkpointing,
-            bf16=gpu and torch.cuda.is_bf16_supported(),
+            bf16=has_bf16(),
             use_cpu=not gpu,
             seed=s.seed,
             data_seed=s.seed,
@@ -197,6 +202,14 @@ def row_order(rows: int, wanted: int, seed: int) -> list[int]:
     while len(order) < wanted:
         order += source.sample(range(rows), rows)
     return order[:wanted]
+
+
+def has_bf16() -> bool:
+    """Whether matrix products in bfloat16 run on the hardware itself: weights stay float32, and products are a third faster on a CPU that can."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def peak_rss_bytes() -> int:
