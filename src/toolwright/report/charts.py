@@ -104,7 +104,7 @@ def against_cost(rows: Sequence[Row], key: str, spent: Callable[[Row], float], l
     base = next((metric for row in rows if row.method == "base" and (metric := row.metric(key))), None)
     if base is not None:
         axes.axhline(100 * base.value, color=light("beside"), linestyle="--", linewidth=1)
-        axes.text(0.015, 100 * base.value, "base", transform=axes.get_yaxis_transform(), va="bottom", fontsize=8, color=light("soft"))
+        axes.text(0.985, 100 * base.value, "base", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8, color=light("soft"))
     axes.margins(y=0.12)
     axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
     axes.xaxis.set_major_formatter(FuncFormatter(short))
