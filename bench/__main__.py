@@ -1,6 +1,7 @@
 """Run every bench: `python -m bench`."""
 
-from bench import planning, selection
+from bench import coreset, planning, selection
 
 selection.main([])
 planning.main()
+coreset.main([])

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolwright.coreset import STRATEGIES
+from toolwright.coreset import STRATEGIES, cells
 from toolwright.coreset.facility_location import Likeness, greedy_facility_location, neighbours, objective
 from toolwright.coreset.k_center import greedy_k_center
 from toolwright.coreset.loss_topk import trimmed
@@ -207,3 +207,50 @@ def test_stored_signals_are_charged_as_if_made(signals, monkeypatch):
     other = ModelSignals(signals.model, signals.dialogues[:5], signals.tools, signals.encoder, signals.cache, max_length=1200)
     with pytest.raises(pytest.fail.Exception):
         other.losses()
+
+
+def clustered(n, seed=0):
+    """Unit vectors around a hundred centres."""
+    source = np.random.default_rng(seed)
+    centres = source.normal(size=(100, 16))
+    return unit(centres[source.integers(100, size=n)] + 0.4 * source.normal(size=(n, 16)))
+
+
+def test_neighbours_found_in_cells_are_nearly_those_of_all_pairs(monkeypatch):
+    monkeypatch.setattr(cells, "CELL", 64)
+    vectors = clustered(3000)
+    exact, near = (neighbours(vectors, 16, exact=exact) for exact in (True, False))
+    pairs = [set(zip(one.members.tolist(), np.repeat(np.arange(3000), np.diff(one.starts)).tolist(), strict=True)) for one in (exact, near)]
+    assert len(pairs[0] & pairs[1]) > 0.9 * len(pairs[0])
+    assert len(pairs[1]) == len(near.members)
+    assert all(near.of(i)[1][near.of(i)[0] == i] == 1 for i in range(0, 3000, 71))
+    chosen = [greedy_facility_location(one, 100) for one in (exact, near)]
+    assert objective(vectors, chosen[1]) > 0.99 * objective(vectors, chosen[0]) > objective(vectors, list(range(100)))
+    assert greedy_facility_location(neighbours(vectors, 16, exact=False), 100) == chosen[1]
+
+
+def test_every_point_is_in_one_cell_and_looks_into_its_own(monkeypatch):
+    monkeypatch.setattr(cells, "CELL", 32)
+    found = list(cells.near_cells(clustered(700), 4))
+    assert sorted(np.concatenate([inside for _, inside in found]).tolist()) == list(range(700))
+    assert all(set(inside.tolist()) <= set(looking.tolist()) for looking, inside in found)
+    assert sum(len(looking) for looking, _ in found) == 700 * cells.SEARCHED
+
+
+@pytest.mark.parametrize("vectors", [np.ones((300, 4), dtype=np.float32) / 2, np.eye(300, dtype=np.float32), -np.ones((3, 1), dtype=np.float32)])
+def test_cells_of_odd_vectors(vectors, monkeypatch):
+    monkeypatch.setattr(cells, "CELL", 8)
+    chosen = greedy_facility_location(neighbours(vectors, 2, exact=False), 3)
+    assert len(set(chosen)) == 3
+
+
+@given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 12))
+def test_the_lazy_greedy_takes_the_best_at_every_step(seed, n, keep):
+    vectors = unit(np.random.default_rng(seed).normal(size=(n, 5)))
+    likeness = np.maximum(vectors @ vectors.T, 0)
+    np.fill_diagonal(likeness, 1)
+    covered = np.zeros(n)
+    for point in greedy_facility_location(neighbours(vectors, n), min(keep, n)):
+        gains = np.maximum(likeness - covered[:, None], 0).sum(0)
+        assert gains[point] >= gains.max() - 1e-4
+        covered = np.maximum(covered, likeness[:, point])

@@ -77,11 +77,61 @@ def test_groups_widen_an_interval():
 
 def test_paired_differences():
     generator = np.random.default_rng(1)
-    first = generator.random(200)
-    metric, p = paired_difference(first.tolist(), (first + 0.1).tolist())
+    first = generator.random((1, 200))
+    metric, p = paired_difference(first, first + 0.1)
     assert metric.value == pytest.approx(0.1)
-    assert p < 0.01
-    assert paired_difference(first.tolist(), generator.permutation(first).tolist())[1] > 0.05
+    assert metric.n == 200
+    assert p < 0.001
+    assert paired_difference(first, generator.permutation(first, axis=1))[1] > 0.05
+
+
+def test_a_method_against_itself_differs_in_nothing():
+    scores = np.random.default_rng(2).integers(0, 2, (3, 90))
+    metric, p = paired_difference(scores, scores, [str(i // 3) for i in range(90)])
+    assert (metric.value, metric.low, metric.high, p) == (0, 0, 0, 1)
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    """The same mean difference: once every seed has it, once one seed has all of it."""
+    first = np.zeros((3, 120))
+    alike, apart = np.zeros((3, 120)), np.zeros((3, 120))
+    alike[:, :40] = 1
+    apart[0] = 1
+    groups = [str(i) for i in range(120)]
+    one, other = paired_difference(first, alike, groups), paired_difference(first, apart, groups)
+    assert one[0].value == other[0].value == pytest.approx(1 / 3)
+    assert one[1] < 0.001
+    assert other[1] > 0.05
+    assert other[0].low < 0 < one[0].low
+
+
+def test_seeds_vary_as_much_as_their_mean_does():
+    """All cases of a seed alike: the interval is that of a mean of seeds, s / √seeds, which plain resampling of three makes too narrow."""
+    scores = np.repeat([[0.0], [1.0], [2.0]], 50, axis=1)
+    metric, _ = paired_difference(np.zeros((1, 50)), scores)
+    shift = 1.5**0.5  # of the largest and smallest draws, that of one seed three times
+    assert (metric.low, metric.high) == (pytest.approx(1 - shift, abs=1e-6), pytest.approx(1 + shift, abs=1e-6))
+
+
+def test_what_does_not_depend_on_a_seed_stands_beside_each():
+    generator = np.random.default_rng(3)
+    base, trained = generator.random((1, 60)), generator.random((3, 60))
+    assert paired_difference(base, trained) == paired_difference(base.repeat(3, axis=0), trained)
+
+
+def test_shapes_that_do_not_pair_are_named():
+    with pytest.raises(ValueError, match=r"shapes \(2, 5\) and \(3, 5\)"):
+        paired_difference(np.zeros((2, 5)), np.zeros((3, 5)))
+
+
+def test_no_difference_is_seldom_called_one():
+    generator = np.random.default_rng(4)
+    groups = [str(i // 3) for i in range(120)]
+    called = 0
+    for trial in range(100):
+        noise = generator.normal(0, 0.3, 40).repeat(3) + generator.normal(0, 0.4, (3, 120)) + generator.normal(0, 0.03, (3, 1))
+        called += paired_difference(np.zeros((3, 120)), noise, groups, seed=trial % 3)[1] < 0.05
+    assert called <= 12
 
 
 def test_a_statistic_keeps_its_value():

@@ -93,14 +93,8 @@ class Message(Record):
         """Write OpenAI chat form; keys without a value are left out."""
         message: JSON = {"role": self.role, "content": self.content}
         if self.tool_calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
-                }
-                for call in self.tool_calls
-            ]
+            functions = ({"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)} for call in self.tool_calls)
+            message["tool_calls"] = [{"id": call.id, "type": "function", "function": f} for call, f in zip(self.tool_calls, functions, strict=True)]
         if self.tool_call_id is not None:
             message["tool_call_id"] = self.tool_call_id
         return message
@@ -208,6 +202,8 @@ class Result(Record):
     samples: int = 0
     tokens: int = 0  # trained on
     selection_tokens: int = 0  # read to choose what to train on
+    evaluation_tokens: int = 0  # read and written in the test
+    parameters: int = 0  # of the model and its adapter, without embeddings
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     phases: list[str] = Field(default_factory=list)  # of a stream: the domains that each phase brought
@@ -223,6 +219,7 @@ class Comparison(Record):
     difference: Metric
     p: float
     significant: bool
+    seeds: int = 1  # that both ran with; with one, nothing is said of others
 
 
 @dataclass(frozen=True, slots=True)

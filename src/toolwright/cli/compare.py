@@ -60,6 +60,7 @@ def compare(
         results = run_grid(Grid(output, cells), lambda cell, stage, done, total: bars.told(f"{cell} · {stage}", done, total))
     page = write_report(output)
     show(results)
+    show_tests(output)
     typer.echo(f"report: {page}")
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
@@ -72,7 +73,21 @@ def report(folder: Annotated[Path, typer.Argument(help="The output folder of a c
     """Draw a comparison's report again from its result files, without running anything."""
     from toolwright.report.page import write_report
 
-    typer.echo(f"report: {write_report(folder)}")
+    page = write_report(folder)
+    show_tests(folder)
+    typer.echo(f"report: {page}")
+
+
+def show_tests(folder: Path) -> None:
+    """Print in words what the paired tests of a comparison say; nothing where nothing could be compared."""
+    from toolwright.report.tables import read_comparisons
+    from toolwright.report.verdicts import caution, findings
+
+    comparisons = read_comparisons(folder)
+    for name, sentences in findings(comparisons).items():
+        typer.echo(f"{name}: {' '.join(sentences)}")
+    if caution(comparisons):
+        typer.echo(caution(comparisons))
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

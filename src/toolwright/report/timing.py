@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from toolwright.report.charts import TRAINED
+from toolwright.report.theme import SETTINGS, TRAINED
 from toolwright.types import JSON, TIMING_LABELS
 
 
@@ -70,9 +70,10 @@ def draw(results: JSON, folder: Path) -> list[Path]:
     """Write every figure of `evaluate timing --out` as PNG; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name, make in FIGURES.items():
-        figure = make(results)
-        figure.savefig(folder / f"timing_{name}.png")
-        plt.close(figure)
-        files.append(folder / f"timing_{name}.png")
+    with plt.rc_context(SETTINGS):
+        for name, make in FIGURES.items():
+            figure = make(results)
+            figure.savefig(folder / f"timing_{name}.png")
+            plt.close(figure)
+            files.append(folder / f"timing_{name}.png")
     return files
