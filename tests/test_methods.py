@@ -244,7 +244,7 @@ def test_a_method_that_was_fed_anothers_data_is_caught_and_a_against_a_is_not(da
     pool = json.loads((tmp_path / "pool" / "chosen.json").read_text())
     assert len(pool["dialogues"]) == 24 < len(everything)
     (folder / "chosen.json").write_text(json.dumps(pool))  # what another method chose stands where this one's choice belongs
-    results = {result.method: result for result in run_grid(grid)}
+    results = {result.method: result for result in run_grid(grid, workers=2)}
     assert results["A_baseline"].status == results["A_again"].status == "done"
     assert results["A_again"].metrics == results["A_baseline"].metrics
     assert results["A_again"].adapter_sha256 == results["A_baseline"].adapter_sha256

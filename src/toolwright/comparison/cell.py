@@ -97,7 +97,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
     from toolwright.models.local import load_model
     from toolwright.training.sft import peak_rss_bytes
 
-    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     seconds = {"load": 0.0, "select": 0.0, "train": 0.0, "evaluate": 0.0}
     start = time.perf_counter()
     data = open_data(Path(cell.data))

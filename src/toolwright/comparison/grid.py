@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,13 +65,15 @@ def prepare(grid: Grid) -> list[Cell]:
     return todo
 
 
-def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: None) -> list[Result]:
-    """Run what is not finished, one cell after the other, and write `results.jsonl` after each."""
+def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: None, workers: int = 1) -> list[Result]:
+    """Run what is not finished, `workers` cells at a time with equal shares of the cores, and write `results.jsonl` after each."""
     todo = prepare(grid)
     write_results(grid)
-    for cell in todo:
-        _run(cell, grid.folder(cell), progress)
-        write_results(grid)
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        for ended in as_completed([pool.submit(_run, cell, grid.folder(cell), progress, threads) for cell in todo]):
+            ended.result()
+            write_results(grid)
     refuse_twins(grid)
     results = write_results(grid)
     write_comparisons(grid.output, results)
@@ -100,11 +103,12 @@ def write_results(grid: Grid) -> list[Result]:
     return results
 
 
-def _run(cell: Cell, folder: Path, progress: Progress) -> None:
+def _run(cell: Cell, folder: Path, progress: Progress, threads: int) -> None:
     """Run one cell in a process of its own; one that dies without a result leaves a failed row."""
+    environment = {**REPRODUCIBLE, **os.environ, "OMP_NUM_THREADS": str(threads)}
     with (folder / "stderr.log").open("wb") as errors:
         command = [sys.executable, "-m", "toolwright.comparison.cell", str(folder)]
-        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env={**REPRODUCIBLE, **os.environ})
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
         assert worker.stdout is not None
         for line in worker.stdout:
             if line.startswith('{"stage"'):

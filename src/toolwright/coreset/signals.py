@@ -6,6 +6,7 @@ had made it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import time
@@ -98,13 +99,15 @@ class ModelSignals:
         learned = sha256_of_files(self.adapter.glob("*.safetensors")) if self.adapter else ""
         identity = json.dumps([what, by or [self.model, model_sha256(self.model), learned, self.max_length, PROJECTED, GRADIENT_RANK], texts])
         path = self.cache / f"{what}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
-        if not path.is_file():
-            start = time.perf_counter()
-            values, tokens = make()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp.npz")
-            np.savez(temporary, values=values, seconds=time.perf_counter() - start, tokens=tokens)
-            temporary.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another cell may be making it
+            if not path.is_file():
+                start = time.perf_counter()
+                values, tokens = make()
+                temporary = path.with_suffix(".tmp.npz")
+                np.savez(temporary, values=values, seconds=time.perf_counter() - start, tokens=tokens)
+                temporary.replace(path)
         with np.load(path) as stored:
             self.costs[path.name] = Cost(float(stored["seconds"]), int(stored["tokens"]))
             found: np.ndarray = stored["values"]
