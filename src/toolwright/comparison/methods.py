@@ -111,5 +111,6 @@ TRAINING: dict[str, dict[str, Any]] = {
         "decision_weight": 3.0,
         "name_weight": 3.0,
         "talk_weight": 0.05,
+        "masked_copies": 1,
     },
 }

@@ -32,6 +32,7 @@ from toolwright.training.audit import audit
 from toolwright.training.card import write_card
 from toolwright.training.carry import hand_on, take_up_moments, take_up_weights
 from toolwright.training.convolutions import shift_convolutions
+from toolwright.training.masking import with_masked
 from toolwright.training.mix import from_easy_to_hard, in_rounds
 from toolwright.training.packing import collate, pack, row_loss
 from toolwright.training.weights import Weights, token_weights
@@ -62,6 +63,7 @@ class SFTSettings:
     decision_weight: float = 1.0  # what tokens count in the loss: see `Weights`
     name_weight: float = 1.0
     talk_weight: float = 1.0
+    masked_copies: int = 0  # how often each dialogue stands once more among the rows, under names that mean nothing: see `masking.py`
 
     def __post_init__(self) -> None:
         if (self.steps > 0) == (self.epochs > 0) or min(self.steps, self.epochs) < 0:
@@ -127,7 +129,7 @@ class AgentSFTTrainer:
         tokenizer = load_tokenizer(s.model)
         require_generation_tags(tokenizer)
         require_call_form(tokenizer)
-        rendered = [render(tokenizer, dialogue.messages, [tools[name] for name in dialogue.tools]) for dialogue in dialogues]
+        rendered = [render(tokenizer, one.messages, one.tools) for one in with_masked(dialogues, tools, s.masked_copies, s.seed)]
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         print(found, file=sys.stderr, flush=True)
@@ -138,7 +140,7 @@ class AgentSFTTrainer:
         if difficulty is None:
             order = in_rounds(len(packed.rows), wanted, random.Random(s.seed))
         else:
-            hardness = [d for d, one in zip(difficulty, rendered, strict=True) if any(one.trained[: s.max_length])]
+            hardness = [d for d, one in zip([*difficulty] * (1 + s.masked_copies), rendered, strict=True) if any(one.trained[: s.max_length])]
             order = from_easy_to_hard([fmean(hardness[i] for i in members) for members in packed.members], wanted, s.seed)
         torch.manual_seed(s.seed)
         torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
