@@ -8,7 +8,7 @@ setup:
 	@PYTHON=$(PYTHON) ./install.sh
 
 demo: setup
-	.venv/bin/toolwright compare --quick $(addprefix --method ,$(DEMO)) --output runs/quick
+	.venv/bin/toolwright compare --quick $(addprefix --method ,$(DEMO)) --workers 2 --output runs/quick
 
 test: setup
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE .venv/bin/python -m pytest -n auto --cov --cov-report=term

@@ -20,9 +20,9 @@ STEPS, ROWS, LENGTH = 20, 2, 512
 
 @pytest.fixture(scope="module")
 def dialogues(data):
-    """Eight with one tool each, two or three to a row."""
-    calls = [one for one in data.dialogues("train") if one.task == "call"]
-    return [one.model_copy(update={"messages": one.messages[:4], "tools": one.tools[:1]}) for one in calls[:8]]
+    """The eight that say least, with one tool each, two or three to a row."""
+    calls = [one.model_copy(update={"messages": one.messages[:4], "tools": one.tools[:1]}) for one in data.dialogues("train") if one.task == "call"]
+    return sorted(calls, key=lambda one: sum(len(message.content) for message in one.messages))[:8]
 
 
 @pytest.fixture(scope="module")
@@ -96,5 +96,5 @@ def alone(model, rows, dialogues):
 @pytest.mark.parametrize("loss_of", [large_batch, alone])
 def test_losses_are_those_of_plain_training(loss_of, trained, rendered, tiny_model):
     losses = reference(tiny_model, rendered, loss_of)
-    assert losses[-1] < losses[0] - 0.5  # it learned, so that there was something to differ in
+    assert losses[-1] < losses[0] - 0.2  # it learned, so that there was something to differ in
     assert trained == pytest.approx(losses, abs=1e-4)

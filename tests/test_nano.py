@@ -126,14 +126,15 @@ def test_dialogues_are_the_same_for_the_same_seed_and_call_tools_at_hand(school)
     assert kinds == {(True, False), (False, False), (False, True)}
 
 
-def test_what_is_said_in_plain_words_counts_less_but_for_its_first_token(school):
+def test_what_is_said_in_plain_words_counts_less_but_for_its_first_token_and_its_end(school):
     call = ToolCall(name="hotel_find", arguments={"city": "Oslo"})
     messages = [Message(role="user", content="go"), Message(role="assistant", tool_calls=(call,)), Message(role="assistant", content="All of it is done.")]
     row = encode(school.tokenizer, Exercise(messages, [Tool(name="hotel_find", description="Finds.")]), 200, 4.0, 0.25)
     said = [(school.tokenizer.decode([token]), weight) for token, weight in zip(row.ids, row.weights, strict=True) if weight]
     begins = next(i for i, (text, _) in enumerate(said) if text == "All")
     assert said[begins][1] == 1.0
-    assert {weight for _, weight in said[begins + 1 :]} == {0.25}
+    assert {weight for _, weight in said[begins + 1 : -1]} == {0.25}
+    assert said[-1] == (school.tokenizer.eos_token, 1.0)
     assert {weight for _, weight in said[:begins]} == {1.0, 4.0}
 
 

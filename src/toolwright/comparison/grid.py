@@ -88,7 +88,7 @@ def refuse_twins(grid: Grid) -> None:
         if cell.definition is None or result is None or result.status == "failed":
             continue
         other = first.setdefault((cell.seed, result.adapter_sha256), cell)
-        if other.definition is not None and replace(other.definition, title="") != replace(cell.definition, title=""):
+        if other.definition is not None and replace(other.definition, title=cell.definition.title) != cell.definition:
             error = f"trained to the very weights of {other.method}: it was not fed its own data, or not its own adapter"
             failed = Result(method=cell.method, seed=cell.seed, model=cell.model, status="failed", error=error, **cell.data_identity)
             write_text(grid.folder(cell) / "result.json", failed.model_dump_json())

@@ -75,8 +75,8 @@ def load_model(name: str, adapter: Path | None = None) -> LanguageModel:
 def _loaded(load: Any, name: str, **settings: Any) -> Any:
     try:
         return load(resolve_model(name), trust_remote_code=False, **settings)
-    except OSError as error:
-        raise InputError(f"--model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError) as error:  # what transformers raises for files that are missing, and for files it can make nothing of
+        raise InputError(f"--model: {name!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
 
 
 @torch.inference_mode()
