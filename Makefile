@@ -2,7 +2,7 @@
 .PHONY: setup demo test data-check check bench lock
 
 PYTHON ?= python3
-DEMO = A_baseline B1_coreset_loss B2_coreset_diversity B3_coreset_hybrid B4_coreset_random C0_sequential C_continual D_combined
+DEMO = A_baseline B4_coreset_random
 
 setup:
 	@PYTHON=$(PYTHON) ./install.sh
