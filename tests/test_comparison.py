@@ -50,6 +50,8 @@ def test_every_cell_is_a_line(finished):
     assert (trained.samples, results[2].samples) == (24, 6)
     assert set(trained.seconds) == {"load", "select", "train", "evaluate"}
     assert trained.peak_memory_bytes["rss"] > 1e8
+    assert trained.parameters == results[2].parameters > 0
+    assert trained.evaluation_tokens > results[0].evaluation_tokens == 0
     for key in ("selection.top_1", "timing.accuracy", "calls.exact", "calls.copied"):
         assert results[0].metrics[key].value == 1.0
         assert key in trained.metrics

@@ -116,7 +116,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
     start = time.perf_counter()
     predictor = predictors[cell.method]() if learned is None else ModelPredictor(load_model(cell.model, learned.trained.adapter))
     seconds["load"] += time.perf_counter() - start
-    metrics, seconds["evaluate"] = _evaluate(predictor, data, cell, folder)
+    metrics, seconds["evaluate"], evaluation_tokens = _evaluate(predictor, data, cell, folder)
     stream = _evaluate_stream(cell, folder, data, learned, seconds) if learned is not None and learned.groups else {}
     if learned is not None and learned.succeeded:
         metrics["trajectories.kept"] = mean_interval([float(one) for one in learned.succeeded])
@@ -136,6 +136,8 @@ def _measure(cell: Cell, folder: Path) -> Result:
         samples=learned.trained.samples if learned else 0,
         tokens=learned.trained.tokens if learned else 0,
         selection_tokens=learned.selection_tokens if learned else 0,
+        evaluation_tokens=evaluation_tokens,
+        parameters=predictor.parameters,
         peak_memory_bytes=peak,
         versions={name: version(name) for name in LIBRARIES},
         **stream,
@@ -149,23 +151,25 @@ def _evaluate_stream(cell: Cell, folder: Path, data: Dataset, learned: Learned, 
     return {"metrics": found.metrics, "phases": [", ".join(group) for group in learned.groups], "phase_scores": {"selection.top_1": found.scores}}
 
 
-def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float]:
-    """The metrics of every task and the seconds they took; a task that was measured before is read from its file."""
+def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict[str, Metric], float, int]:
+    """The metrics of every task, and the seconds and tokens they took; a task that was measured before is read from its file."""
     from toolwright.evaluation.tasks import EVALUATIONS
 
     metrics: dict[str, Metric] = {}
-    seconds = 0.0
+    seconds, tokens = 0.0, 0
     for task in TASKS:
         stored = folder / f"evaluated_{task}.json"
         if not stored.is_file():
-            start = time.perf_counter()
+            start, before = time.perf_counter(), predictor.tokens
             found, cases = EVALUATIONS[task](predictor, data, "test", cell.profile.test_items, told)
-            measured = {"metrics": {key: metric.model_dump() for key, metric in found.items()}, "seconds": time.perf_counter() - start}
-            write_text(stored, json.dumps({**measured, "examples": cases}, ensure_ascii=False))
+            cost = {"seconds": time.perf_counter() - start, "tokens": predictor.tokens - before}
+            measured = {key: metric.model_dump() for key, metric in found.items()}
+            write_text(stored, json.dumps({"metrics": measured, **cost, "examples": cases}, ensure_ascii=False))
         value = json.loads(stored.read_text(encoding="utf-8"))
         metrics |= {key: Metric.model_validate(metric) for key, metric in value["metrics"].items()}
         seconds += value["seconds"]
-    return metrics, seconds
+        tokens += value["tokens"]
+    return metrics, seconds, tokens
 
 
 def _end_with_parent() -> None:

@@ -15,6 +15,8 @@ from toolwright.types import JSON, TIMING_LABELS, CallExample, SelectionExample,
 class Uniform:
     """Every candidate, label and tool alike; calls have no arguments, since there is nothing to draw them from."""
 
+    tokens = parameters = 0
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
@@ -36,6 +38,8 @@ class Uniform:
 
 class Majority:
     """What was commonest in train: tools by how often they were right, the commonest label, the commonest value of each required argument."""
+
+    tokens = parameters = 0
 
     def __init__(self, data: Dataset) -> None:
         self.tools = Counter(name for example in data.selection("train") for name in example.tools)
@@ -66,6 +70,8 @@ class Majority:
 
 class Oracle:
     """The gold answer: what a perfect predictor scores, and so a test of the scoring."""
+
+    tokens = parameters = 0
 
     def rank(self, example: SelectionExample, tools: Sequence[Tool]) -> list[str]:
         return sorted((tool.name for tool in tools), key=lambda name: (name not in example.tools, name))

@@ -22,7 +22,15 @@ Progress = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 class Predictor(Protocol):
-    """Whatever answers the three kinds of test: a model, or a baseline beside it."""
+    """Whatever answers the three kinds of test: a model, or a baseline beside it.
+
+    Attributes:
+        tokens: read and written so far.
+        parameters: of the model, without embeddings.
+    """
+
+    tokens: int
+    parameters: int
 
     def rank(self, example: SelectionExample, tools: Sequence[Tool]) -> list[str]:
         """The candidates' names, best first."""
@@ -43,25 +51,34 @@ class ModelPredictor:
     def __init__(self, lm: LanguageModel) -> None:
         require_call_form(lm.tokenizer)
         self.lm = lm
+        self.tokens = 0
+        self.parameters: int = lm.model.num_parameters(exclude_embeddings=True)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.lm.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def _likelihoods(self, prompt: list[int], texts: Sequence[str]) -> list[float]:
+        continuations = [self._ids(text) for text in texts]
+        self.tokens += len(prompt) + sum(map(len, continuations))
+        return continuation_log_likelihoods(self.lm, prompt, continuations)
+
     def rank(self, example: SelectionExample, tools: Sequence[Tool]) -> list[str]:
         prompt = prompt_ids(self.lm.tokenizer, [Message(role="user", content=example.query)], tools)
-        scores = continuation_log_likelihoods(self.lm, prompt, [self._ids(call_prefix(tool.name)) for tool in tools])
+        scores = self._likelihoods(prompt, [call_prefix(tool.name) for tool in tools])
         return [tool.name for _, tool in sorted(zip(scores, tools, strict=True), key=lambda pair: (-pair[0], pair[1].name))]
 
     def time(self, example: TimingExample, tools: Sequence[Tool]) -> dict[str, float]:
         messages = [Message(role="system", content=TIMING_INSTRUCTION), *example.messages]
-        scores = continuation_log_likelihoods(self.lm, prompt_ids(self.lm.tokenizer, messages, tools), [self._ids(label) for label in TIMING_LABELS])
+        scores = self._likelihoods(prompt_ids(self.lm.tokenizer, messages, tools), TIMING_LABELS)
         highest = max(scores)
         weights = [math.exp(score - highest) for score in scores]
         return {label: weight / sum(weights) for label, weight in zip(TIMING_LABELS, weights, strict=True)}
 
     def answer(self, examples: Sequence[CallExample], tools: Sequence[Sequence[Tool]]) -> list[str]:
         prompts = [prompt_ids(self.lm.tokenizer, example.messages, offered) for example, offered in zip(examples, tools, strict=True)]
-        return greedy_answers(self.lm, prompts, MAX_NEW_TOKENS)
+        written = greedy_answers(self.lm, prompts, MAX_NEW_TOKENS)
+        self.tokens += sum(map(len, prompts)) + sum(len(self._ids(text)) for text in written)
+        return written
 
 
 def shuffled_descriptions(tools: Sequence[Tool]) -> list[Tool]:
