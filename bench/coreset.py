@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.charts import draw_growth
+
 PEERS = {"apricot": "apricot-select==0.6.1", "submodlib": "submodlib-py==0.0.3"}
 OURS = ("facility_location", "k_center")
 REAL = 4000
@@ -120,25 +122,6 @@ def ratios(rows: list[dict[str, Any]]) -> list[str]:
     return said
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Seconds over the number of vectors, both on logarithmic axes."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(row["row"] for row in rows if "error" not in row):
-        points = [(row["vectors"], row["seconds"]) for row in rows if row["row"] == name and "error" not in row]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name, linewidth=2.5 if name in OURS else 1, linestyle="-" if name in OURS else "--")
-    axes.set(xscale="log", yscale="log", xlabel="vectors", ylabel="seconds from vectors to the choice", title="Time of a choice")
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3, which="both")
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print a table as rows come in, write `coreset.json` and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -166,7 +149,8 @@ def main(arguments: list[str] | None = None) -> None:
             figures = f"{row['seconds']:>9.2f} {row['kernel_seconds']:>9.2f} {row['objective']:>10.4f} {row['least']:>7.3f} {row['peak_bytes'] / 1e6:>8.0f}"
             print(f"{size:>9,}  {name:<18} {figures}", flush=True)
     print("\n".join(ratios(rows)))
-    draw(rows, given.out / "coreset.png")
+    labels = ("vectors", "seconds from vectors to the choice", "Time of a choice")
+    draw_growth(rows, "vectors", "seconds", OURS, labels, given.out / "coreset.png")
 
 
 if __name__ == "__main__":

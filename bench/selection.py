@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.charts import draw_growth
 from toolwright.data.frames import fill_frames, frames
 from toolwright.selection.evidence import description_text
 from toolwright.selection.texts import tool_text
@@ -102,25 +103,6 @@ def vectors(tools: list[Tool], asked: list[str], out: Path) -> str:
     return str(out / "vectors.npz")
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Median query time over catalogue size, both on logarithmic axes."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(row["row"] for row in rows):
-        points = [(row["tools"], row["p50_ms"]) for row in rows if row["row"] == name and "p50_ms" in row]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name, linewidth=2.5 if name in OURS else 1, linestyle="-" if name in OURS else "--")
-    axes.set(xscale="log", yscale="log", xlabel="tools in the catalogue", ylabel="median time of a query [ms]", title="Query time over catalogue size")
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3, which="both")
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print a table as rows come in, write `selection.json` and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -146,7 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
                 continue
             numbers = f"{100 * row['top_5']:>6.1f} {row['p50_ms']:>9.3f} {row['p99_ms']:>9.3f} {row['index_seconds']:>8.2f} {row['peak_bytes'] / 1e6:>8.0f}"
             print(f"{size:>9,}  {name:<10} {numbers}", flush=True)
-    draw(rows, given.out / "selection.png")
+    labels = ("tools in the catalogue", "median time of a query [ms]", "Query time over catalogue size")
+    draw_growth(rows, "tools", "p50_ms", OURS, labels, given.out / "selection.png")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import random
 
+import pytest
+
 from toolwright.schema import check_arguments
 from toolwright.training.masking import masked, with_masked, words_of
-from toolwright.types import Dialogue, Message, Tool, ToolCall
+from toolwright.types import Dialogue, InputError, Message, Tool, ToolCall
 
 
 def test_calls_are_as_valid_as_before_and_no_name_is_left(data):
@@ -40,3 +42,12 @@ def test_parameters_that_only_their_names_tell_apart_keep_them():
     assert "book_train_ahead" in changed.tools[0].description
     assert again.tools[0].name not in (tool.name, changed.tools[0].name)
     assert with_masked([one], {"book_train": tool}, 2, seed=0)[1] == changed
+
+
+def test_a_catalogue_of_few_words_has_names_enough():
+    tools = {name: Tool(name=name, description="", parameters={"type": "object", "properties": {}}) for name in ("go", "stop", "go_stop", "stop_go", "go_go")}
+    one = Dialogue(id="a", messages=(), tools=tuple(tools), split="train", task="call")
+    found = [tool.name for tool in with_masked([one], tools, 1, seed=0)[1].tools]
+    assert len({*found, *tools}) == 10
+    with pytest.raises(InputError, match="hold no words"):
+        with_masked([one.model_copy(update={"tools": ("42",)})], {"42": tools["go"].model_copy(update={"name": "42"})}, 1, seed=0)

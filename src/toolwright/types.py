@@ -203,7 +203,7 @@ class Result(Record):
     tokens: int = 0  # trained on
     selection_tokens: int = 0  # read to choose what to train on
     evaluation_tokens: int = 0  # read and written in the test
-    parameters: int = 0  # of the model and its adapter, without embeddings
+    parameters: int = 0  # of the model, without embeddings
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     phases: list[str] = Field(default_factory=list)  # of a stream: the domains that each phase brought

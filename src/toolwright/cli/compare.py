@@ -30,7 +30,7 @@ def compare(
     data: Annotated[Path | None, typer.Option(help="Built data; default: built from the world into OUTPUT/data.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds instead of the profile's, such as 0,1,2.")] = None,
     output: Annotated[Path, typer.Option(help="Where results, cells and the report go.")] = Path("runs/compare"),
-    workers: Annotated[int, typer.Option(min=1, help="Cells run at the same time, each with its share of the cores.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Cells run at the same time, each with its share of the cores; seconds are measured so.")] = 1,
 ) -> None:
     """Train methods at equal budgets, evaluate the adapters from disk, and write a report; finished cells are not repeated."""
     from toolwright.cli.progress import Bars

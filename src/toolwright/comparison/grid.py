@@ -69,7 +69,7 @@ def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: N
     """Run what is not finished, `workers` cells at a time with equal shares of the cores, and write `results.jsonl` after each."""
     todo = prepare(grid)
     write_results(grid)
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1) // workers)
     with ThreadPoolExecutor(workers) as pool:
         for ended in as_completed([pool.submit(_run, cell, grid.folder(cell), progress, threads) for cell in todo]):
             ended.result()

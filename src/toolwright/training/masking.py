@@ -13,8 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 
-from toolwright.types import JSON, Dialogue, Message, Tool, ToolCall
+from toolwright.types import JSON, Dialogue, InputError, Message, Tool, ToolCall
 
 WORD = re.compile(r"[A-Z]?[a-z]+")
 TELLING = ("type", "pattern", "format", "enum", "items", "$ref", "anyOf", "oneOf")  # what of a schema says which values fit
@@ -38,18 +39,20 @@ class Names:
 
     def like(self, name: str) -> str:
         """A new name, written as the old one is: `findGuest`, `hotel.find_guest` or `find_guest`."""
-        while True:
-            first, second = self.source.sample(self.words, 2)
-            made = first + second.capitalize() if name != name.lower() else f"{first}.{second}" if "." in name else f"{first}_{second}"
-            if made not in self.taken:
-                self.taken.add(made)
-                return made
+        first, second = self.source.choices(self.words, k=2)
+        drawn = first + second.capitalize() if name != name.lower() else f"{first}.{second}" if "." in name else f"{first}_{second}"
+        made = next(one for one in chain([drawn], (f"{drawn}{i}" for i in count(2))) if one not in self.taken)
+        self.taken.add(made)
+        return made
 
 
 def words_of(tools: Mapping[str, Tool]) -> list[str]:
-    """The words that names of tools and parameters are made of, sorted."""
+    """The words that names of tools and parameters are made of, sorted. Raises `InputError` where there are none."""
     names = [name for tool in tools.values() for name in (tool.name, *tool.parameters.get("properties", {}))]
-    return sorted({word.lower() for name in names for word in WORD.findall(name) if len(word) > 2})
+    found = sorted({word.lower() for name in names for word in WORD.findall(name)})
+    if not found:
+        raise InputError(f"masked_copies: names of {len(names)} tools and parameters hold no words to make others of; set it to 0")
+    return found
 
 
 def with_masked(dialogues: Sequence[Dialogue], tools: Mapping[str, Tool], copies: int, seed: int) -> list[Masked]:

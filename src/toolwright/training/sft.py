@@ -71,8 +71,15 @@ class SFTSettings:
         for name in ("rows_per_step", "max_length", "lora_rank", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected 1 or more")
+        if self.masked_copies < 0:
+            raise InputError(f"masked_copies is {self.masked_copies!r}; expected 0 or more")
         if self.adapter not in ADAPTERS:
             raise InputError(f"adapter is {self.adapter!r}; allowed: {', '.join(ADAPTERS)}")
+
+    @property
+    def weights(self) -> Weights:
+        """What tokens count in the loss."""
+        return Weights(self.decision_weight, self.name_weight, self.talk_weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +140,7 @@ class AgentSFTTrainer:
         kept, found = audit(rendered, s.max_length, tokenizer)
         write_text(self.folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         print(found, file=sys.stderr, flush=True)
-        weights = Weights(s.decision_weight, s.name_weight, s.talk_weight)
-        packed = pack(kept, [token_weights(tokenizer, dialogue, weights) for dialogue in kept], s.max_length, tokenizer.pad_token_id)
+        packed = pack(kept, [token_weights(tokenizer, dialogue, s.weights) for dialogue in kept], s.max_length, tokenizer.pad_token_id)
         steps = s.steps or -(-s.epochs * len(packed.rows) // s.rows_per_step)
         wanted = steps * s.rows_per_step
         if difficulty is None:
@@ -160,7 +166,8 @@ class AgentSFTTrainer:
         trainer.lora_plus = s.adapter == "lora_plus"
         trainer.before = self.before / CARRIED if self.before else None
         trainer.train(resume_from_checkpoint=self._last_checkpoint())
-        return self._finish(trainer, clock.seconds, len(kept), steps)
+        samples = sum(any(one.trained[: s.max_length]) for one in rendered[: len(dialogues)])  # masked copies are the same samples again
+        return self._finish(trainer, clock.seconds, samples, steps)
 
     def _same_run(self, dialogues: Sequence[Dialogue], difficulty: Sequence[float] | None) -> None:
         """Note what this run is; a folder that holds another one is wrong input."""
