@@ -21,7 +21,7 @@ from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.models import shuffled_descriptions
 from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
 from toolwright.models.hub import model_sha256
-from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result
+from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result, Tool
 
 TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,), phases=2, phase_items=3)
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
@@ -183,6 +183,12 @@ def test_a_fixed_part_of_the_test_is_used(data):
     assert len({example.id for example in first}) == 20
 
 
+TOOLS = [
+    Tool(name="f", parameters={"type": "object", "properties": {"a": {"type": "string"}, "n": {"type": "integer"}}, "required": ["a"]}),
+    Tool(name="g", parameters={"type": "object", "properties": {}}),
+]
+
+
 @pytest.mark.parametrize(
     ("text", "scores"),
     [
@@ -194,14 +200,33 @@ def test_a_fixed_part_of_the_test_is_used(data):
     ],
 )
 def test_call_scores(text, scores):
-    assert call_scores([ExpectedCall(name="f", arguments={"a": ["x"], "n": [3, "3"]}, copied=("a",))], text) == scores
+    found = call_scores([ExpectedCall(name="f", arguments={"a": ["x"], "n": [3, "3"]}, copied=("a",))], text, TOOLS)
+    assert {name: found[name] for name in scores} == scores
+
+
+@pytest.mark.parametrize(
+    ("calls", "valid", "invented"),
+    [
+        ([("f", {"a": "x"})], 1, 0),
+        ([("f", {"a": "x"}), ("g", {})], 1, 0),
+        ([("f", {"a": 1})], 0, 0),
+        ([("f", {"n": 1})], 0, 0),
+        ([("h", {"a": "x"})], 0, 1),
+        ([("f", {"a": "x"}), ("h", {})], 0, 0.5),
+        ([], 0, None),
+    ],
+)
+def test_calls_beside_what_is_on_offer(calls, valid, invented):
+    found = call_scores([ExpectedCall(name="f", arguments={})], "\n".join(written_call(name, arguments) for name, arguments in calls), TOOLS)
+    assert (found["schema_valid"], found.get("invented")) == (valid, invented)
 
 
 def test_several_calls_count_in_any_order():
     expected = [ExpectedCall(name="f", arguments={"a": [value]}, copied=("a",)) for value in ("x", "y")] + [ExpectedCall(name="g", arguments={})]
 
     def scores(*calls):
-        return call_scores(expected, "\n".join(written_call(name, arguments) for name, arguments in calls))
+        found = call_scores(expected, "\n".join(written_call(name, arguments) for name, arguments in calls), TOOLS)
+        return {name: found[name] for name in ("parsed", "name_f1", "argument_f1", "exact", "copied")}
 
     f, g = [("f", {"a": value}) for value in "xyz"], ("g", {})
     assert scores(g, f[1], f[0]) == {"parsed": 1, "name_f1": 1, "argument_f1": 1, "exact": 1, "copied": 1}

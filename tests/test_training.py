@@ -8,10 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from toolwright.data.render import Rendered, render
+from toolwright.evaluation.dev import dev_metrics
+from toolwright.evaluation.models import ModelPredictor
 from toolwright.models.hub import NANO
+from toolwright.training.adapters import trained_weights
 from toolwright.training.audit import audit
 from toolwright.training.sft import AgentSFTTrainer, SFTSettings
-from toolwright.types import InputError
+from toolwright.training.watch import Watch
+from toolwright.types import InputError, Metric
 
 
 def settings(model, **changes):
@@ -73,20 +77,68 @@ class Cut(Exception):
 
 
 def test_a_cut_run_ends_bit_equal(tiny_model, dialogues, data, undisturbed, tmp_path):
-    def cut_at_five(done, total):
-        if done == 5:
-            raise Cut
-
     with pytest.raises(Cut):
         AgentSFTTrainer(settings(tiny_model), tmp_path, cut_at_five).train(dialogues, data.tools)
     started = []
-    again = AgentSFTTrainer(settings(tiny_model), tmp_path, lambda done, total: started.append(done)).train(dialogues, data.tools)
+    again = AgentSFTTrainer(settings(tiny_model), tmp_path, lambda done, *_: started.append(done)).train(dialogues, data.tools)
     assert started[0] == 4
     assert again.sha256 == undisturbed.sha256
 
 
+def cut_at_five(done, total, word):
+    if done == 5:
+        raise Cut
+
+
+def steps_of(folder):
+    return [json.loads(line)["step"] for line in (folder / "curve.jsonl").read_text().splitlines()]
+
+
+def test_watching_changes_nothing(tiny_model, dialogues, data, undisturbed, tmp_path):
+    """Looked at by writing calls, cut between two checkpoints and taken up again: the same weights, and one line a look."""
+    watch = Watch(2, lambda lm: dev_metrics(ModelPredictor(lm), data, 4))
+    with pytest.raises(Cut):
+        AgentSFTTrainer(settings(tiny_model), tmp_path, cut_at_five, watch=watch).train(dialogues, data.tools)
+    told = []
+    trainer = AgentSFTTrainer(settings(tiny_model), tmp_path, lambda *now: told.append(now), watch=watch, log_to="tensorboard")
+    assert trainer.train(dialogues, data.tools).sha256 == undisturbed.sha256
+    assert steps_of(tmp_path) == [0, 2, 4, 6]
+    assert "loss" in told[-1][2]
+    assert "top_1" in told[-1][2]
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(("heights", "steps", "best"), [([1, 3, 2, 2, 9, 9, 9], 3, 1), ([1, 2, 3, 4, 5, 6, 7], 6, 6)])
+def test_training_ends_when_dev_rises_no_more(tiny_model, dialogues, data, undisturbed, tmp_path, heights, steps, best):
+    looked = []
+
+    def look(lm):
+        looked.append(copied(lm.model))
+        return {"height": Metric(value=heights[len(looked) - 1] / 10, low=0, high=1, n=1)}
+
+    trained = AgentSFTTrainer(settings(tiny_model), tmp_path, watch=Watch(1, look, "height", patience=2)).train(dialogues, data.tools)
+    assert trained.steps == steps
+    assert steps_of(tmp_path) == list(range(steps + 1))
+    left = load_file(trained.adapter / "adapter_model.safetensors")
+    kept = {name.replace(".default", ""): tensor for name, tensor in looked[best].items()}
+    assert left.keys() == kept.keys()
+    assert all(torch.equal(left[name], kept[name]) for name in left)
+
+
+def copied(model):
+    return {name: tensor.detach().clone() for name, tensor in trained_weights(model).items()}
+
+
+def test_what_cannot_be_watched_is_refused(tiny_model, dialogues, data, tmp_path):
+    watch = Watch(1, lambda lm: {"height": Metric(value=0, low=0, high=0, n=1)}, "width")
+    with pytest.raises(InputError, match="metric is 'width'; allowed: height"):
+        AgentSFTTrainer(settings(tiny_model), tmp_path / "metric", watch=watch).train(dialogues, data.tools)
+    with pytest.raises(InputError, match="allowed: none, tensorboard"):
+        AgentSFTTrainer(settings(tiny_model), tmp_path / "log", log_to="paper").train(dialogues, data.tools)
+
+
 def test_a_finished_run_is_not_repeated(tiny_model, dialogues, data, undisturbed):
-    def never(done, total):
+    def never(*_):
         raise AssertionError("trained again")
 
     assert AgentSFTTrainer(settings(tiny_model), undisturbed.adapter.parent, never).train(dialogues, data.tools) == undisturbed

@@ -58,7 +58,7 @@ def compare(
         for seed in (numbers if row in table else numbers[:1])
     )
     with Bars() as bars:
-        results = run_grid(Grid(output, cells), lambda cell, stage, done, total: bars.told(f"{cell} · {stage}", done, total), workers)
+        results = run_grid(Grid(output, cells), lambda cell, stage, done, total, word: bars.told(f"{cell} · {stage}", done, total, word), workers)
     page = write_report(output)
     show(results)
     show_tests(output)

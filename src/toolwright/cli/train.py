@@ -38,11 +38,21 @@ def sft(
     data: Annotated[Path, typer.Option(help="Data built by `toolwright data build`.")] = Path("data"),
     out: Annotated[Path, typer.Option(help="Where the audit, checkpoints and the adapter go.")] = Path("runs/sft"),
     export: Annotated[str | None, typer.Option(help="`merged`: also a plain checkpoint in OUT/merged, which transformers loads.")] = None,
+    look_steps: Annotated[int, typer.Option(help="Steps between two looks at dev, written to OUT/curve.jsonl; 0: none.")] = 100,
+    look_items: Annotated[int, typer.Option(help="Examples of each task of dev that a look takes, at most.")] = 60,
+    metric: Annotated[str, typer.Option(help="Of a look's figures, the one that tells whether training still helps.")] = "selection.top_1",
+    patience: Annotated[int, typer.Option(help="Looks without a new best after which training ends with the best weights; 0: never.")] = 0,
+    log_to: Annotated[str, typer.Option(help="Where losses and looks go besides: tensorboard, trackio, wandb, none.")] = "tensorboard",
 ) -> None:
     """Fine-tune a model on agent_sft; prints the mask audit first; cut off, it goes on from its last checkpoint."""
+    from typing import cast
+
     from toolwright.cli.progress import Bars
     from toolwright.data.build import open_data
+    from toolwright.evaluation.dev import dev_metrics
+    from toolwright.evaluation.models import ModelPredictor
     from toolwright.training.sft import AgentSFTTrainer, SFTSettings
+    from toolwright.training.watch import LogTo, Watch
     from toolwright.types import InputError
 
     if export not in (None, "merged"):
@@ -51,8 +61,12 @@ def sft(
     if "model" not in given:
         raise InputError("setting 'model' is missing; it has no default")
     chosen, dataset = SFTSettings(**given), open_data(data)
+    if not look_steps and patience:
+        raise InputError(f"--patience: got {patience} without looks; set --look-steps to 1 or more")
+    look = Watch(look_steps, lambda lm: dev_metrics(ModelPredictor(lm), dataset, look_items), metric, patience=patience) if look_steps else None
     with Bars() as bars:
-        trained = AgentSFTTrainer(chosen, out, lambda done, total: bars.told("sft", done, total)).train(dataset.dialogues("train"), dataset.tools)
+        trainer = AgentSFTTrainer(chosen, out, lambda done, total, word: bars.told("sft", done, total, word), watch=look, log_to=cast(LogTo, log_to))
+        trained = trainer.train(dataset.dialogues("train"), dataset.tools)
     typer.echo(f"adapter: {trained.adapter} (sha256 {trained.sha256[:12]}, {trained.seconds:.0f} s, {trained.tokens:,} tokens)")
     if export:
         from toolwright.training.export import export_merged

@@ -24,7 +24,7 @@ from toolwright.types import InputError, Result, explain, write_text
 
 REPRODUCIBLE = {"MKL_CBWR": "AUTO", "MKL_DYNAMIC": "FALSE", "OMP_DYNAMIC": "FALSE"}  # the same order of additions in every run
 
-Progress = Callable[[str, str, int, int], None]  # cell, stage, done, total
+Progress = Callable[[str, str, int, int, str], None]  # cell, stage, done, total, how it goes in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def prepare(grid: Grid) -> list[Cell]:
     return todo
 
 
-def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total: None, workers: int = 1) -> list[Result]:
+def run_grid(grid: Grid, progress: Progress = lambda cell, stage, done, total, word: None, workers: int = 1) -> list[Result]:
     """Run what is not finished, `workers` cells at a time with equal shares of the cores, and write `results.jsonl` after each."""
     todo = prepare(grid)
     write_results(grid)
@@ -113,7 +113,7 @@ def _run(cell: Cell, folder: Path, progress: Progress, threads: int) -> None:
         for line in worker.stdout:
             if line.startswith('{"stage"'):
                 told = json.loads(line)
-                progress(cell.name, told["stage"], told["done"], told["total"])
+                progress(cell.name, told["stage"], told["done"], told["total"], told["word"])
         code = worker.wait()
     if _result(folder) is None:
         tail = (folder / "stderr.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or [""]

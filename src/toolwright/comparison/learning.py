@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolwright.comparison.cell import Cell
     from toolwright.data.build import Dataset
     from toolwright.training.sft import SFTSettings, Trained
+    from toolwright.training.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,21 @@ def _settings(cell: Cell, steps: int) -> SFTSettings:
     )
 
 
+def _watch(cell: Cell, data: Dataset) -> Watch:
+    """Every so many steps a look at dev, the same for all methods; none ends early, since budgets are equal."""
+    from toolwright.evaluation.dev import dev_metrics
+    from toolwright.evaluation.models import ModelPredictor
+    from toolwright.training.watch import Watch
+
+    return Watch(cell.profile.look_steps, lambda lm: dev_metrics(ModelPredictor(lm), data, cell.profile.look_items))
+
+
 def _in_one(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]) -> Learned:
     from toolwright.training.sft import AgentSFTTrainer
 
     material = choose(cell, folder, data, pool, cell.profile.keep, folder)
-    trainer = AgentSFTTrainer(_settings(cell, cell.profile.steps), folder, lambda done, total: report_progress("train", done, total))
+    progress = partial(report_progress, "train")
+    trainer = AgentSFTTrainer(_settings(cell, cell.profile.steps), folder, progress, watch=_watch(cell, data), log_to="tensorboard")
     trained = trainer.train(material.dialogues, data.tools, material.difficulty)
     return Learned(trained, material.seconds, material.tokens)
 
@@ -111,9 +123,10 @@ def _in_phases(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]
     def train(dialogues: Sequence[Dialogue], phase: Path, before: Path | None) -> None:
         number = learner.learned
         settings, last = _settings(cell, steps[number]), number == len(steps) - 1
-        done = sum(steps[:number])
-        progress = lambda step, total: report_progress("train", done + step, profile.steps)  # noqa: E731
-        AgentSFTTrainer(settings, phase, progress, before=before, hand_on=not last).train(dialogues, data.tools)
+        done, watch = sum(steps[:number]), replace(_watch(cell, data), every=profile.steps, at_start=before is None)
+        progress = lambda step, total, word: report_progress("train", done + step, profile.steps, word)  # noqa: E731
+        trainer = AgentSFTTrainer(settings, phase, progress, before=before, hand_on=not last, watch=watch, log_to="tensorboard")
+        trainer.train(dialogues, data.tools)
         if before is not None:
             shutil.rmtree(before / CARRIED, ignore_errors=True)
 
@@ -129,7 +142,7 @@ def _in_phases(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]
             learner.learn(costs[-1].dialogues)
     parts = [finished_training(learner.phase(number)) for number in range(len(steps))]
     looked = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "stream").glob("phase_*/looked.json"))]
-    _join_records(folder, [learner.phase(number) for number in range(len(steps))], steps)
+    _join_records(folder, [learner.phase(number) for number in range(len(steps))])
     return Learned(
         _together([part for part in parts if part is not None], sum(len(one.dialogues) for one in costs)),
         sum(one.seconds for one in costs) + sum(one["seconds"] for one in looked),
@@ -163,12 +176,18 @@ def _together(parts: Sequence[Trained], samples: int) -> Trained:
     )
 
 
-def _join_records(folder: Path, parts: Sequence[Path], steps: Sequence[int]) -> None:
-    """The batches and losses of all phases in one file each, steps counted through, where a training in one piece has them."""
-    for name in ("batches.jsonl", "losses.jsonl"):
+COUNTED = ("step", "samples", "tokens", "seconds")  # what a line of a record counts from the start of its training
+
+
+def _join_records(folder: Path, parts: Sequence[Path]) -> None:
+    """The batches, losses and dev figures of all phases in one file each, counted through, where a training in one piece has them."""
+    for name in ("batches.jsonl", "losses.jsonl", "curve.jsonl"):
         lines = []
-        for number, part in enumerate(parts):
+        before = dict.fromkeys(COUNTED, 0)
+        for part in parts:
+            ends = json.loads((part / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
             for line in (part / name).read_text(encoding="utf-8").splitlines():
                 told = json.loads(line)
-                lines.append(json.dumps({**told, "step": told["step"] + sum(steps[:number])}) + "\n")
+                lines.append(json.dumps({**told, **{key: told[key] + before[key] for key in COUNTED if key in told}}) + "\n")
+            before = {key: before[key] + ends[key] for key in COUNTED}
         write_text(folder / name, "".join(lines))

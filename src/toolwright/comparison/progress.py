@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def report_progress(stage: str, done: int, total: int) -> None:
-    """One line for the process that started this one; without it, this one ends: nobody would take up the result."""
+def report_progress(stage: str, done: int, total: int, word: str = "") -> None:
+    """One line for the process that started this one, `word` on how it goes; without that process this one ends: nobody would take up the result."""
     try:
-        print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+        print(json.dumps({"stage": stage, "done": done, "total": total, "word": word}), flush=True)
     except BrokenPipeError:
         os._exit(1)
 

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolwright.data.render import parse_calls
-from toolwright.types import ExpectedCall, ToolCall
+from toolwright.schema import check_arguments
+from toolwright.types import ExpectedCall, Tool, ToolCall
+
+CALL_SCORES = ("exact", "name_f1", "argument_f1", "parsed", "schema_valid", "invented", "copied")
 
 
-def call_scores(expected: Sequence[ExpectedCall], text: str) -> dict[str, float]:
+def call_scores(expected: Sequence[ExpectedCall], text: str, tools: Sequence[Tool]) -> dict[str, float]:
     """How one written answer fares against the calls expected of it, in any order.
 
     `parsed`: it holds calls, all well formed. `name_f1`, `argument_f1`: F1 over tool names and over (call, argument, value), each counted as often as it
-    stands. `exact`: these calls and no other, with exactly these arguments. `copied`: share of the arguments that stand word for word in the
-    conversation and were given so (absent when there is none).
+    stands. `exact`: these calls and no other, with exactly these arguments. `schema_valid`: parsed, and every call is to a tool on offer with arguments that
+    its schema allows. `invented`: share of the calls that name no tool on offer (absent when there is no call). `copied`: share of the arguments that stand
+    word for word in the conversation and were given so (absent when there is none).
     """
     calls = parse_calls(text) or []
     pairs = _pairs(expected, calls)
@@ -29,6 +33,11 @@ def call_scores(expected: Sequence[ExpectedCall], text: str) -> dict[str, float]
         "argument_f1": 2 * right / (wanted + given) if wanted or given else float(len(pairs) == len(expected)),
         "exact": float(whole),
     }
+    schemas = {tool.name: tool.parameters for tool in tools}
+    known = [call for call in calls if call.name in schemas]
+    scores["schema_valid"] = float(bool(calls) and len(known) == len(calls) and not any(check_arguments(schemas[c.name], c.arguments) for c in known))
+    if calls:
+        scores["invented"] = 1 - len(known) / len(calls)
     if copied := sum(len(one.copied) for one in expected):
         scores["copied"] = sum(_fits(one, call, name) for one, call in pairs for name in one.copied) / copied
     return scores

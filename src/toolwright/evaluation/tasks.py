@@ -12,7 +12,7 @@ import numpy as np
 
 from toolwright.data.build import Dataset
 from toolwright.data.frames import cluster_of, evenly
-from toolwright.evaluation.calls import call_scores
+from toolwright.evaluation.calls import CALL_SCORES, call_scores
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, offered, shuffled_descriptions
 from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
@@ -34,8 +34,8 @@ def sample_by_label(examples: Sequence[TimingExample], count: int) -> list[Timin
 
 
 def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
-    """Ranking of ten frozen candidates for English requests that one tool serves; and the control with the candidates' descriptions exchanged, which
-    must cost a reader dearly.
+    """Ranking of ten frozen candidates for English requests that one tool serves; and on test the control with the candidates' descriptions exchanged,
+    which must cost a reader dearly.
     """
     examples = evenly([example for example in data.selection(split) if len(example.tools) == 1 and "zh" not in example.tags], items)
     cases: list[JSON] = []
@@ -45,13 +45,14 @@ def evaluate_selection(predictor: Predictor, data: Dataset, split: Split, items:
         tools = offered(data.tools, example.candidates)
         ranking = predictor.rank(example, tools)
         found = ranking_scores(ranking, [example.tools, *example.accept])
-        misled = predictor.rank(example, shuffled_descriptions(tools))
         for name in SHOWN_RANKING:
             scores[name].append(found[name])
-        control.append(float(misled[0] in example.tools))
+        if split == "test":
+            control.append(float(predictor.rank(example, shuffled_descriptions(tools))[0] in example.tools))
         cases.append({"id": example.id, "query": example.query, "gold": example.tools, "ranking": ranking, "top_1": found["top_1"], "tags": example.tags})
     metrics = _means("selection", scores, examples)
-    metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [cluster_of(example.id) for example in examples])
+    if control:
+        metrics["selection.top_1/shuffled_descriptions"] = mean_interval(control, [cluster_of(example.id) for example in examples])
     return metrics, cases
 
 
@@ -88,21 +89,22 @@ def evaluate_timing(predictor: Predictor, data: Dataset, split: Split, items: in
 
 
 def evaluate_calls(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
-    """Written calls against the expected ones; `copied` is the share of arguments standing word for word in the conversation that were given so."""
+    """Written calls against the expected ones: see `call_scores`."""
     examples = evenly(data.calls(split), items)
     batches = [examples[i : i + CALL_BATCH] for i in range(0, len(examples), CALL_BATCH)]
     texts: list[str] = []
     for batch in progress(batches, "calls"):
         texts += predictor.answer(batch, [offered(data.tools, example.tools) for example in batch])
-    found = [call_scores(example.calls, text) for example, text in zip(examples, texts, strict=True)]
+    found = [call_scores(example.calls, text, offered(data.tools, example.tools)) for example, text in zip(examples, texts, strict=True)]
     cases = [
         {"id": e.id, "text": e.messages[-1].content, "written": t, "expected": [call.model_dump() for call in e.calls], "scores": f, "tags": e.tags}
         for e, t, f in zip(examples, texts, found, strict=True)
     ]
-    metrics = _means("calls", {name: [scores[name] for scores in found] for name in ("exact", "name_f1", "argument_f1", "parsed")}, examples)
-    with_copied = [i for i, scores in enumerate(found) if "copied" in scores]
-    if with_copied:
-        metrics |= _means("calls", {"copied": [found[i]["copied"] for i in with_copied]}, [examples[i] for i in with_copied])
+    metrics: dict[str, Metric] = {}
+    for name in CALL_SCORES:
+        members = [i for i, scores in enumerate(found) if name in scores]
+        if members:
+            metrics |= _means("calls", {name: [found[i][name] for i in members]}, [examples[i] for i in members])
     return metrics, cases
 
 

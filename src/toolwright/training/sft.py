@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import resource
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,21 +20,22 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch.utils.data import SequentialSampler
-from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from toolwright.data.render import render, require_call_form, require_generation_tags
-from toolwright.models.local import load_tokenizer, load_weights
+from toolwright.models.local import LanguageModel, load_tokenizer, load_weights
 from toolwright.training.adapters import ADAPTERS, Adapter, adapted, keep_start, lora_plus_groups, save_trained, weights_sha256
 from toolwright.training.audit import audit
+from toolwright.training.callbacks import Clock, Told
 from toolwright.training.card import write_card
 from toolwright.training.carry import hand_on, take_up_moments, take_up_weights
 from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.masking import with_masked
 from toolwright.training.mix import from_easy_to_hard, in_rounds
 from toolwright.training.packing import collate, pack, row_loss
+from toolwright.training.watch import LogTo, Watch, Watcher, log_callbacks
 from toolwright.training.weights import Weights, token_weights
-from toolwright.types import JSON, Dialogue, InputError, Tool, write_text
+from toolwright.types import Dialogue, InputError, Tool, write_text
 
 CARRIED = "carried"  # the folder, within a run's, of what it hands on
 FINISHED = "trained.json"  # the file that a training writes last
@@ -100,26 +99,32 @@ class AgentSFTTrainer:
 
     Args:
         settings: see `SFTSettings`.
-        folder: gets `audit.json`, `batches.jsonl`, `losses.jsonl`, checkpoints while it runs, and `adapter/` at the end.
-        progress: called with (steps done, steps in all).
+        folder: gets `audit.json`, `batches.jsonl`, `losses.jsonl`, `curve.jsonl` of what is watched, checkpoints while it runs, and `adapter/` at the end.
+        progress: called with (steps done, steps in all, how it goes in words).
         before: the folder of an earlier training that handed on: weights and moments go on from there, the learning rate warms up and falls again.
         hand_on: leave in `carried/` what a later training needs to go on.
+        watch: what to look at while it trains, and whether to end early.
+        log_to: where losses and what is watched go besides: TensorBoard's files in `tensorboard/`, or a service.
     """
 
     def __init__(
         self,
         settings: SFTSettings,
         folder: Path,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Callable[[int, int, str], None] = lambda done, total, word: None,
         *,
         before: Path | None = None,
         hand_on: bool = False,
+        watch: Watch | None = None,
+        log_to: LogTo = "none",
     ) -> None:
         self.settings = settings
         self.folder = folder
         self.progress = progress
         self.before = before
         self.hands_on = hand_on
+        self.watch = watch
+        self.log_to = log_to
 
     def train(self, dialogues: Sequence[Dialogue], tools: Mapping[str, Tool], difficulty: Sequence[float] | None = None) -> Trained:
         """Train on these dialogues; returns at once when this folder holds the finished adapter.
@@ -152,27 +157,43 @@ class AgentSFTTrainer:
         torch.use_deterministic_algorithms(not torch.cuda.is_available())  # else gradients are added up in the order in which threads come
         torch.utils.deterministic.fill_uninitialized_memory = False
         model = self._model()
-        clock = _Clock(self.folder, self.progress)
+        clock = Clock(self.folder)
+        watcher = self._watcher(model, tokenizer, clock, sum(map(len, packed.members)) / len(packed.rows))
+        told = Told(self.progress, watcher)
         trainer = _RecordingTrainer(
             model=model,
             args=self._arguments(steps),
             train_dataset=Dataset.from_list(packed.rows).select(order),
             processing_class=tokenizer,
             data_collator=collate,
-            callbacks=[clock],
+            callbacks=[clock, *([watcher] if watcher else []), told, *log_callbacks(self.log_to, self.folder)],
         )
+        if watcher:
+            watcher.trainer = trainer
         trainer.model_accepts_loss_kwargs = True  # whatever the model: the loss is ours, a sum over the count of the whole step
         trainer.record = self.folder / "batches.jsonl"
         trainer.lora_plus = s.adapter == "lora_plus"
         trainer.before = self.before / CARRIED if self.before else None
         trainer.train(resume_from_checkpoint=self._last_checkpoint())
         samples = sum(any(one.trained[: s.max_length]) for one in rendered[: len(dialogues)])  # masked copies are the same samples again
-        return self._finish(trainer, clock.seconds, samples, steps)
+        seconds = clock.seconds
+        if watcher:
+            watcher.take_best(trainer.model)
+        return self._finish(trainer, seconds, samples, trainer.state.global_step)
+
+    def _watcher(self, model: Any, tokenizer: Any, clock: Clock, members: float) -> Watcher | None:
+        s = self.settings
+        if self.watch is None:
+            return None
+        samples, tokens = s.rows_per_step * members, s.rows_per_step * s.max_length
+        return Watcher(self.watch, self.folder, LanguageModel(s.model, model, tokenizer), samples, tokens, lambda: clock.seconds, clock.leave_out)
 
     def _same_run(self, dialogues: Sequence[Dialogue], difficulty: Sequence[float] | None) -> None:
         """Note what this run is; a folder that holds another one is wrong input."""
         text = "".join(dialogue.model_dump_json() for dialogue in dialogues) + ("" if difficulty is None else json.dumps(list(difficulty)))
         about = {**asdict(self.settings), "dialogues_sha256": hashlib.sha256(text.encode()).hexdigest()}
+        if self.watch and self.watch.patience:
+            about["ends_early"] = [self.watch.metric, self.watch.every, self.watch.patience]
         if self.before:
             about["before_sha256"] = json.loads((self.before / FINISHED).read_text(encoding="utf-8"))["sha256"]
         stored = self.folder / "settings.json"
@@ -213,7 +234,7 @@ class AgentSFTTrainer:
             save_steps=s.checkpoint_steps,
             save_total_limit=2,
             logging_steps=max(1, steps // 100),
-            report_to="none",
+            report_to=self.log_to if self.log_to in ("trackio", "wandb") else "none",
             disable_tqdm=True,
             remove_unused_columns=False,
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -244,7 +265,7 @@ class AgentSFTTrainer:
             peak_rss_bytes=peak_rss_bytes(),
         )
         about = json.loads((self.folder / "settings.json").read_text(encoding="utf-8"))
-        hashes = {name: about.pop(name) for name in ("dialogues_sha256", "before_sha256") if name in about}
+        hashes = {name: about.pop(name) for name in ("dialogues_sha256", "before_sha256", "ends_early") if name in about}
         write_card(adapter, about, {"weights_sha256": trained.sha256, **hashes, "dialogues": samples, "steps": steps, "tokens": trained.tokens})
         write_text(self.folder / FINISHED, json.dumps({**asdict(trained), "adapter": "adapter"}))
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
@@ -304,37 +325,3 @@ class _RecordingTrainer(SFTTrainer):
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> torch.Tensor:
         processes = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1  # the count is over all of them, gradients are averaged
         return row_loss(model, inputs) * processes / num_items_in_batch
-
-
-class _Clock(TrainerCallback):
-    """Counts training seconds across interruptions, writes the losses, marks whole checkpoints, and tells how far it is."""
-
-    def __init__(self, folder: Path, progress: Callable[[int, int], None]) -> None:
-        self.folder = folder
-        self.progress = progress
-        self.before = 0.0
-        self.started = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        return self.before + time.perf_counter() - self.started
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        stored = self.folder / "seconds.json"
-        self.before = json.loads(stored.read_text())["seconds"] if state.global_step and stored.is_file() else 0.0
-        self.started = time.perf_counter()
-        self.progress(state.global_step, state.max_steps)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress(state.global_step, state.max_steps)
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        write_text(self.folder / "seconds.json", json.dumps({"seconds": self.seconds}))
-        write_text(checkpoint / "whole", f"{os.getpid()}\n")
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: JSON | None = None, **kwargs: Any) -> None:
-        if logs and "loss" in logs:
-            line: JSON = {"step": state.global_step, "loss": logs["loss"], "learning_rate": logs.get("learning_rate")}
-            with (self.folder / "losses.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(line) + "\n")
