@@ -23,7 +23,20 @@ from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
 from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result, Tool
 
-TINY = Profile(pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,), phases=2, phase_items=3)
+TINY = Profile(
+    pool=24,
+    keep=6,
+    steps=4,
+    rows_per_step=1,
+    max_length=1536,
+    checkpoint_steps=1,
+    test_items=4,
+    seeds=(0,),
+    phases=2,
+    phase_items=3,
+    look_steps=0,
+    look_items=4,
+)
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
 
 

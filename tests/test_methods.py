@@ -21,8 +21,20 @@ from toolwright.training import trajectories
 from toolwright.types import InputError
 
 TINY = Profile(
-    pool=24, keep=6, steps=4, rows_per_step=1, max_length=1536, checkpoint_steps=1, test_items=4, seeds=(0,), phases=2, phase_items=3
+    pool=24,
+    keep=6,
+    steps=4,
+    rows_per_step=1,
+    max_length=1536,
+    checkpoint_steps=1,
+    test_items=4,
+    seeds=(0,),
+    phases=2,
+    phase_items=3,
+    look_steps=0,
+    look_items=4,
 )  # two domains with tests
+WATCHED = replace(TINY, look_steps=2)
 TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
 
 
@@ -107,7 +119,7 @@ def test_streams_replay_their_share(learned):
 def stream(data, tiny_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stream") / "cells" / "C_continual-s0"
     folder.mkdir(parents=True)
-    write_cell(cell("C_continual", data, tiny_model), folder)
+    write_cell(cell("C_continual", data, tiny_model, profile=WATCHED), folder)
     return folder, run_cell(folder)
 
 
@@ -150,7 +162,7 @@ def test_a_stream_that_is_killed_in_each_phase_ends_bit_equal(stream, data, tiny
     whole, wanted = stream
     folder = tmp_path / "cells" / "C_continual-s0"
     folder.mkdir(parents=True)
-    write_cell(cell("C_continual", data, tiny_model), folder)
+    write_cell(cell("C_continual", data, tiny_model, profile=WATCHED), folder)
     for after in (2, 4):  # progress is told when a phase begins and after each step
         code = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(after)], capture_output=True, check=False).returncode
         assert code == 9
@@ -159,6 +171,10 @@ def test_a_stream_that_is_killed_in_each_phase_ends_bit_equal(stream, data, tiny
     assert (result.metrics, result.phase_scores, result.steps, result.tokens) == (wanted.metrics, wanted.phase_scores, wanted.steps, wanted.tokens)
     last = {json.loads(line)["step"]: line for line in (folder / "batches.jsonl").read_text().splitlines()}  # a step done again repeats its line
     assert list(last.values()) == (whole / "batches.jsonl").read_text().splitlines()
+    curves = [[json.loads(line) for line in (one / "curve.jsonl").read_text().splitlines()] for one in (folder, whole)]
+    for curve in curves:
+        assert [(point["step"], point["tokens"]) for point in curve] == [(0, 0), (2, 2 * TINY.max_length), (4, 4 * TINY.max_length)]
+    assert [point["metrics"] for point in curves[0]] == [point["metrics"] for point in curves[1]]
 
 
 def test_transfer_metrics_by_hand():

@@ -39,7 +39,7 @@ def sft(
     out: Annotated[Path, typer.Option(help="Where the audit, checkpoints and the adapter go.")] = Path("runs/sft"),
     export: Annotated[str | None, typer.Option(help="`merged`: also a plain checkpoint in OUT/merged, which transformers loads.")] = None,
     look_steps: Annotated[int, typer.Option(help="Steps between two looks at dev, written to OUT/curve.jsonl; 0: none.")] = 100,
-    look_items: Annotated[int, typer.Option(help="Examples of each task of dev that a look takes, at most.")] = 60,
+    look_items: Annotated[int, typer.Option(min=4, help="Examples of each task of dev that a look takes, at most.")] = 60,
     metric: Annotated[str, typer.Option(help="Of a look's figures, the one that tells whether training still helps.")] = "selection.top_1",
     patience: Annotated[int, typer.Option(help="Looks without a new best after which training ends with the best weights; 0: never.")] = 0,
     log_to: Annotated[str, typer.Option(help="Where losses and looks go besides: tensorboard, trackio, wandb, none.")] = "tensorboard",

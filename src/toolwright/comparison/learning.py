@@ -17,13 +17,15 @@ from toolwright.continual import BUFFERS
 from toolwright.continual.buffer import Seen
 from toolwright.continual.learner import OnlineContinualLearner, share_out
 from toolwright.continual.stream import domains_of, in_phases, phases
-from toolwright.types import Dialogue, write_text
+from toolwright.types import JSON, Dialogue, write_text
 
 if TYPE_CHECKING:
     from toolwright.comparison.cell import Cell
     from toolwright.data.build import Dataset
     from toolwright.training.sft import SFTSettings, Trained
     from toolwright.training.watch import Watch
+
+COUNTED = ("step", "samples", "tokens", "seconds")  # what a line of a record counts from the start of its training
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,10 @@ def _settings(cell: Cell, steps: int) -> SFTSettings:
     )
 
 
-def _watch(cell: Cell, data: Dataset) -> Watch:
+def _watch(cell: Cell, data: Dataset) -> Watch | None:
     """Every so many steps a look at dev, the same for all methods; none ends early, since budgets are equal."""
+    if not cell.profile.look_steps:
+        return None
     from toolwright.evaluation.dev import dev_metrics
     from toolwright.evaluation.models import ModelPredictor
     from toolwright.training.watch import Watch
@@ -123,7 +127,8 @@ def _in_phases(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]
     def train(dialogues: Sequence[Dialogue], phase: Path, before: Path | None) -> None:
         number = learner.learned
         settings, last = _settings(cell, steps[number]), number == len(steps) - 1
-        done, watch = sum(steps[:number]), replace(_watch(cell, data), every=profile.steps, at_start=before is None)
+        done, watch = sum(steps[:number]), _watch(cell, data)
+        watch = watch and replace(watch, every=profile.steps, at_start=before is None)
         progress = lambda step, total, word: report_progress("train", done + step, profile.steps, word)  # noqa: E731
         trainer = AgentSFTTrainer(settings, phase, progress, before=before, hand_on=not last, watch=watch, log_to="tensorboard")
         trainer.train(dialogues, data.tools)
@@ -142,7 +147,7 @@ def _in_phases(cell: Cell, folder: Path, data: Dataset, pool: Sequence[Dialogue]
             learner.learn(costs[-1].dialogues)
     parts = [finished_training(learner.phase(number)) for number in range(len(steps))]
     looked = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "stream").glob("phase_*/looked.json"))]
-    _join_records(folder, [learner.phase(number) for number in range(len(steps))])
+    _join_records(folder, [learner.phase(number) for number in range(len(steps))], steps)
     return Learned(
         _together([part for part in parts if part is not None], sum(len(one.dialogues) for one in costs)),
         sum(one.seconds for one in costs) + sum(one["seconds"] for one in looked),
@@ -176,18 +181,15 @@ def _together(parts: Sequence[Trained], samples: int) -> Trained:
     )
 
 
-COUNTED = ("step", "samples", "tokens", "seconds")  # what a line of a record counts from the start of its training
-
-
-def _join_records(folder: Path, parts: Sequence[Path]) -> None:
+def _join_records(folder: Path, parts: Sequence[Path], steps: Sequence[int]) -> None:
     """The batches, losses and dev figures of all phases in one file each, counted through, where a training in one piece has them."""
     for name in ("batches.jsonl", "losses.jsonl", "curve.jsonl"):
-        lines = []
-        before = dict.fromkeys(COUNTED, 0)
-        for part in parts:
-            ends = json.loads((part / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-            for line in (part / name).read_text(encoding="utf-8").splitlines():
-                told = json.loads(line)
-                lines.append(json.dumps({**told, **{key: told[key] + before[key] for key in COUNTED if key in told}}) + "\n")
-            before = {key: before[key] + ends[key] for key in COUNTED}
-        write_text(folder / name, "".join(lines))
+        if not (parts[0] / name).is_file():
+            continue
+        joined: list[JSON] = []
+        before: JSON = {}
+        for number, part in enumerate(parts):
+            lines = [json.loads(line) for line in (part / name).read_text(encoding="utf-8").splitlines()]
+            joined += [{**line, **{key: line[key] + before.get(key, 0) for key in COUNTED if key in line}} for line in lines]
+            before = {**joined[-1], "step": sum(steps[: number + 1])}
+        write_text(folder / name, "".join(json.dumps(line) + "\n" for line in joined))

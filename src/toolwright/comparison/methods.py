@@ -89,7 +89,7 @@ class Profile:
     seeds: tuple[int, ...]
     phases: int = 5  # of a stream
     phase_items: int = 60  # requests that each phase is tested with, after every phase, at most
-    look_steps: int = 100  # between two looks at dev; a stream is looked at after every phase
+    look_steps: int = 100  # between two looks at dev, 0 for none; a stream is looked at after every phase
     look_items: int = 60  # of each task of dev, at most
 
 
@@ -97,16 +97,16 @@ PROFILES: dict[str, Profile] = {
     "quick": Profile(
         pool=400,
         keep=100,
-        steps=60,
+        steps=40,
         rows_per_step=4,
         max_length=2048,
         checkpoint_steps=10,
         test_items=200,
         seeds=(0,),
         phases=5,
-        phase_items=12,
-        look_steps=30,
-        look_items=16,
+        phase_items=8,
+        look_steps=20,
+        look_items=10,
     ),
     "full": Profile(
         pool=4000, keep=1000, steps=1000, rows_per_step=8, max_length=2048, checkpoint_steps=50, test_items=500, seeds=(0, 1, 2), phases=5, phase_items=60

@@ -20,7 +20,7 @@ WATCHED = (
 
 
 def dev_metrics(predictor: Predictor, data: Dataset, items: int) -> dict[str, Metric]:
-    """`WATCHED` on at most `items` examples of each task; a metric without a case is left out."""
+    """`WATCHED` on at most `items` examples of each task, four or more; a metric without a case is left out."""
     found: dict[str, Metric] = {}
     for evaluate in EVALUATIONS.values():
         found |= evaluate(predictor, data, "dev", items, lambda examples, what: examples)[0]

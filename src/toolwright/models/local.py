@@ -37,6 +37,14 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def has_bf16() -> bool:
+    """Whether matrix products in bfloat16 run on the hardware itself."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 def load_tokenizer(name: str) -> Any:
     """The tokenizer of a model; its pad token must not be the end-of-turn token, or training would never teach it to stop."""
     from transformers import AutoTokenizer
@@ -50,11 +58,11 @@ def load_tokenizer(name: str) -> Any:
 
 
 def load_weights(name: str, dtype: torch.dtype | None = None) -> Any:
-    """The model's weights on the best device: bfloat16 on a GPU that has it, float32 else."""
+    """The model's weights on the best device: in `dtype`, or in bfloat16 on a GPU that has it and float32 else."""
     from transformers import AutoModelForCausalLM
 
     device = best_device()
-    chosen = dtype or (torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32)
+    chosen = dtype or (torch.bfloat16 if device.type == "cuda" and has_bf16() else torch.float32)
     return _loaded(AutoModelForCausalLM.from_pretrained, name, dtype=chosen, use_safetensors=True).to(device)
 
 
@@ -70,6 +78,14 @@ def load_model(name: str, adapter: Path | None = None) -> LanguageModel:
     from peft import PeftModel
 
     return LanguageModel(name, PeftModel.from_pretrained(load_weights(name), str(adapter)).merge_and_unload().eval(), tokenizer)
+
+
+def load_for_tests(name: str, adapter: Path | None = None) -> LanguageModel:
+    """As `load_model`, in bfloat16 on a CPU too where its hardware has it: half as fast again, and what is ranked or written hardly changes."""
+    lm = load_model(name, adapter)
+    if has_bf16():
+        lm.model.to(torch.bfloat16)
+    return lm
 
 
 def _loaded(load: Any, name: str, **settings: Any) -> Any:

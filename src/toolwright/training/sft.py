@@ -23,7 +23,7 @@ from torch.utils.data import SequentialSampler
 from trl import SFTConfig, SFTTrainer
 
 from toolwright.data.render import render, require_call_form, require_generation_tags
-from toolwright.models.local import LanguageModel, load_tokenizer, load_weights
+from toolwright.models.local import LanguageModel, has_bf16, load_tokenizer, load_weights
 from toolwright.training.adapters import ADAPTERS, Adapter, adapted, keep_start, lora_plus_groups, save_trained, weights_sha256
 from toolwright.training.audit import audit
 from toolwright.training.callbacks import Clock, Told
@@ -277,14 +277,6 @@ def finished_training(folder: Path) -> Trained | None:
     if not (folder / FINISHED).is_file():
         return None
     return Trained(**{**json.loads((folder / FINISHED).read_text(encoding="utf-8")), "adapter": folder / "adapter"})
-
-
-def has_bf16() -> bool:
-    """Whether matrix products in bfloat16 run on the hardware itself: weights stay float32, and products are a third faster on a CPU that can."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def peak_rss_bytes() -> int:
