@@ -39,6 +39,21 @@ def test_a_batch_answers_as_each_alone(lm):
     assert together == [greedy_answers(lm, [prompt], max_new_tokens=6)[0] for prompt in prompts]
 
 
+def test_who_has_ended_leaves_the_batch_and_the_others_write_on():
+    """As transformers' own greedy search writes each alone, though they end after different numbers of tokens."""
+    nano = load_model("nano")
+    tool = Tool(name="book_table", description="Books a table.", parameters={"type": "object", "properties": {"guests": {"type": "integer"}}})
+    asked = ["Hello.", "Book a table for 7 guests, please", "Book one for 12", "What a day"]
+    prompts = [prompt_ids(nano.tokenizer, [Message(role="user", content=text)], [tool]) for text in asked]
+    wanted = []
+    for prompt in prompts:
+        with torch.no_grad():
+            whole = nano.model.generate(input_ids=torch.tensor([prompt]), max_new_tokens=24, do_sample=False)[0, len(prompt) :].tolist()
+        wanted.append(whole[: whole.index(nano.tokenizer.eos_token_id)] if nano.tokenizer.eos_token_id in whole else whole)
+    assert len({len(tokens) for tokens in wanted}) > 1
+    assert greedy_answers(nano, prompts, max_new_tokens=24) == [nano.tokenizer.decode(tokens) for tokens in wanted]
+
+
 def test_nano_is_small_and_safe():
     weights = NANO / "model.safetensors"
     assert weights.stat().st_size <= 20e6

@@ -6,7 +6,7 @@ Weights load from safetensors only; remote code is off.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -124,36 +124,53 @@ def continuation_log_likelihoods(lm: LanguageModel, prompt: Sequence[int], conti
 
 
 def greedy_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int = 16) -> list[str]:
-    """What the model writes after each prompt, up to its end of turn; special tokens of the tool-call form are kept in the text."""
-    return _answers(lm, prompts, max_new_tokens, batch_size, {"do_sample": False})
+    """What the model writes after each prompt, up to its end of turn: the likeliest token each time, whatever penalties the model's own settings ask for.
+
+    Special tokens of the tool-call form are kept in the text.
+    """
+    return _answers(lm, prompts, max_new_tokens, batch_size, lambda logits: logits.argmax(dim=-1))
 
 
 def sampled_answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float, seed: str, batch_size: int = 16) -> list[str]:
     """As `greedy_answers`, drawn from what the model thinks likely; the same seed and prompts give the same texts."""
-    state = torch.random.get_rng_state()
-    torch.manual_seed(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 1)
-    try:
-        return _answers(lm, prompts, max_new_tokens, batch_size, {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0})
-    finally:
-        torch.random.set_rng_state(state)
+    source = torch.Generator(lm.device).manual_seed(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 1)
+
+    def draw(logits: torch.Tensor) -> torch.Tensor:
+        return torch.multinomial(torch.softmax(logits.float() / temperature, dim=-1), 1, generator=source)[:, 0]
+
+    return _answers(lm, prompts, max_new_tokens, batch_size, draw)
 
 
 @torch.inference_mode()
-def _answers(lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int, how: dict[str, Any]) -> list[str]:
-    answers = [""] * len(prompts)
+def _answers(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int, choose: Callable[[torch.Tensor], torch.Tensor]
+) -> list[str]:
+    """Prompts of like length together; who has ended leaves the batch, so that the last does not keep all waiting."""
+    written: list[list[int]] = [[] for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    stops = sorted({lm.tokenizer.eos_token_id, *_as_list(lm.model.generation_config.eos_token_id)})
+    stops = {lm.tokenizer.eos_token_id, *_as_list(lm.model.generation_config.eos_token_id)}
     for begin in range(0, len(order), batch_size):
         members = order[begin : begin + batch_size]
         longest = max(len(prompts[i]) for i in members)
         pad = lm.tokenizer.pad_token_id
         ids = torch.tensor([[pad] * (longest - len(prompts[i])) + list(prompts[i]) for i in members], device=lm.device)
         mask = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in members], device=lm.device)
-        output = lm.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, eos_token_id=stops, pad_token_id=pad, **how)
-        for i, row in zip(members, output[:, longest:].tolist(), strict=True):
-            end = next((j for j, token in enumerate(row) if token in stops), len(row))
-            answers[i] = lm.tokenizer.decode(row[:end], skip_special_tokens=False)
-    return answers
+        positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
+        cache = None
+        for _ in range(max_new_tokens):
+            output = lm.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            cache, chosen = output.past_key_values, choose(output.logits[:, -1])
+            alive = [row for row, token in enumerate(chosen.tolist()) if token not in stops]
+            for row in alive:
+                written[members[row]].append(int(chosen[row]))
+            if not alive:
+                break
+            if len(alive) < len(members):
+                kept = torch.tensor(alive, device=lm.device)
+                cache.reorder_cache(kept)
+                members, mask, positions, chosen = [members[row] for row in alive], mask[kept], positions[kept], chosen[kept]
+            ids, mask, positions = chosen[:, None], torch.cat([mask, mask.new_ones(len(members), 1)], dim=1), positions[:, -1:] + 1
+    return [lm.tokenizer.decode(tokens, skip_special_tokens=False) for tokens in written]
 
 
 def _as_list(value: int | list[int] | None) -> list[int]:
