@@ -33,7 +33,7 @@ from toolwright.training.convolutions import shift_convolutions
 from toolwright.training.masking import with_masked
 from toolwright.training.mix import from_easy_to_hard, in_rounds
 from toolwright.training.packing import collate, pack, row_loss
-from toolwright.training.watch import LogTo, Watch, Watcher, log_callbacks
+from toolwright.training.watch import LogTo, Watch, Watcher, check_log_to, log_callbacks
 from toolwright.training.weights import Weights, token_weights
 from toolwright.types import Dialogue, InputError, Tool, write_text
 
@@ -118,6 +118,7 @@ class AgentSFTTrainer:
         watch: Watch | None = None,
         log_to: LogTo = "none",
     ) -> None:
+        check_log_to(log_to)
         self.settings = settings
         self.folder = folder
         self.progress = progress

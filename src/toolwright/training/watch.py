@@ -132,12 +132,16 @@ class Watcher(TrainerCallback):
         self.uncounted(time.perf_counter() - start)
 
 
-def log_callbacks(to: LogTo, folder: Path) -> list[TrainerCallback]:
-    """What writes TensorBoard's files; the other services are the trainer's own. Raises `InputError` where a service's package is missing."""
+def check_log_to(to: str) -> None:
+    """Raise `InputError` for a service that nobody knows, or whose package is missing."""
     if to not in get_args(LogTo):
         raise InputError(f"--log-to: got {to!r}; allowed: {', '.join(get_args(LogTo))}")
     if to in ("trackio", "wandb") and find_spec(to) is None:
         raise InputError(f"--log-to: got {to!r}, which is not installed; run `pip install {to}`, or choose tensorboard or none")
+
+
+def log_callbacks(to: LogTo, folder: Path) -> list[TrainerCallback]:
+    """What writes TensorBoard's files; the other services are the trainer's own."""
     if to != "tensorboard":
         return []
     from tensorboardX import SummaryWriter
