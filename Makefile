@@ -11,7 +11,7 @@ demo: setup
 	.venv/bin/toolwright compare --quick $(addprefix --method ,$(DEMO)) --workers 2 --output runs/quick
 
 test: setup
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE .venv/bin/python -m pytest -n auto --dist loadgroup --cov --cov-report=term
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 data-check: setup
 	.venv/bin/toolwright data check

@@ -17,8 +17,6 @@ from toolwright.training.export import export_merged
 from toolwright.training.sft import AgentSFTTrainer, SFTSettings
 from toolwright.types import InputError
 
-pytestmark = pytest.mark.xdist_group("adapters")  # one worker: what its tests share is made once
-
 IDS = torch.arange(20, 60)[None]
 
 

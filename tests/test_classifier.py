@@ -16,8 +16,6 @@ from toolwright.timing.pages import CONVERSATION_TOKENS, DETAILED_TOKENS, collat
 from toolwright.training.decider import DeciderSettings, train_decider, without_tool
 from toolwright.types import TIMING_LABELS, InputError, Message, Tool
 
-pytestmark = pytest.mark.xdist_group("classifier")  # one worker: what its tests share is made once
-
 CANCEL = Tool(
     name="cancel_booking",
     description="Cancels a reservation.",

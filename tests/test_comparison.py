@@ -23,8 +23,6 @@ from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
 from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result, Tool
 
-pytestmark = pytest.mark.xdist_group("comparison")  # one worker: what its tests share is made once
-
 TINY = Profile(
     pool=24,
     keep=6,

@@ -19,8 +19,6 @@ from toolwright.data.render import render
 from toolwright.models.local import load_tokenizer, load_weights
 from toolwright.types import Dialogue, InputError, Message, ToolCall
 
-pytestmark = pytest.mark.xdist_group("coreset")  # one worker: what its tests share is made once
-
 N = 60
 
 

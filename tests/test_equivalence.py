@@ -15,8 +15,6 @@ from toolwright.training.mix import in_rounds
 from toolwright.training.packing import IGNORED, collate, pack, row_loss
 from toolwright.training.sft import AgentSFTTrainer, SFTSettings
 
-pytestmark = pytest.mark.xdist_group("equivalence")  # one worker: what its tests share is made once
-
 STEPS, ROWS, LENGTH = 20, 2, 512
 
 

@@ -30,8 +30,6 @@ from toolwright.training.planner import PlannerSettings, train_planner
 from toolwright.types import InputError, PlanExample, Step, Tool
 from toolwright.world.engine import World
 
-pytestmark = pytest.mark.xdist_group("learned")  # one worker: what its tests share is made once
-
 ENCODER = load_encoder("minilm-tokens")
 SETTINGS = PlannerSettings(trees=20, fillings=2, requests=1)
 

@@ -20,8 +20,6 @@ from toolwright.models.hub import model_sha256
 from toolwright.training import trajectories
 from toolwright.types import InputError
 
-pytestmark = pytest.mark.xdist_group("methods")  # one worker: what its tests share is made once
-
 TINY = Profile(
     pool=24,
     keep=6,

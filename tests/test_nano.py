@@ -24,8 +24,6 @@ from toolwright.training.nano_rows import encode
 from toolwright.types import InputError, Message, Tool, ToolCall
 from toolwright.world.engine import World
 
-pytestmark = pytest.mark.xdist_group("nano")  # one worker: what its tests share is made once
-
 RECIPE = Path(__file__).parent.parent / "recipes" / "nano.yaml"
 
 

@@ -14,8 +14,6 @@ from toolwright.types import Step
 from toolwright.world.engine import World
 from toolwright.world.goals import GoalStep, Sequel, Told
 
-pytestmark = pytest.mark.xdist_group("plans")  # one worker: what its tests share is made once
-
 STEPS = (
     Step(id="s1", tool="a"),
     Step(id="s2", tool="b", arguments={"x": "$s1.x"}, depends_on=("s1",)),

@@ -17,8 +17,6 @@ from toolwright.training.sft import AgentSFTTrainer, SFTSettings
 from toolwright.training.watch import Watch
 from toolwright.types import InputError, Metric
 
-pytestmark = pytest.mark.xdist_group("training")  # one worker: what its tests share is made once
-
 
 def settings(model, **changes):
     base = {"model": str(model), "steps": 6, "seed": 1, "learning_rate": 1e-2, "rows_per_step": 2, "max_length": 1024}
