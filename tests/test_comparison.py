@@ -11,38 +11,16 @@ from dataclasses import replace
 
 import pytest
 
-from toolwright.comparison.cell import Cell, write_cell
+from tiny import TINY, cell
+from toolwright.comparison.cell import write_cell
 from toolwright.comparison.grid import Grid, run_grid
-from toolwright.comparison.methods import METHODS, Profile
 from toolwright.comparison.paired import SCORES, holm
 from toolwright.data.frames import evenly
 from toolwright.evaluation.baselines import Majority, Oracle, Uniform, written_call
 from toolwright.evaluation.calls import call_scores
 from toolwright.evaluation.models import shuffled_descriptions
 from toolwright.evaluation.tasks import EVALUATIONS, sample_by_label
-from toolwright.models.hub import model_sha256
 from toolwright.types import TIMING_LABELS, Comparison, ExpectedCall, InputError, Metric, Result, Tool
-
-TINY = Profile(
-    pool=24,
-    keep=6,
-    steps=4,
-    rows_per_step=1,
-    max_length=1536,
-    checkpoint_steps=1,
-    test_items=4,
-    seeds=(0,),
-    phases=2,
-    phase_items=3,
-    look_steps=0,
-    look_items=4,
-)
-TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
-
-
-def cell(method, data, model, **changes):
-    definition = METHODS.get(method)
-    return replace(Cell(method, 0, str(model), model_sha256(str(model)), str(data.directory), data.sha256, definition, TINY, TRAINING), **changes)
 
 
 @pytest.fixture(scope="module")

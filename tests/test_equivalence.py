@@ -15,7 +15,7 @@ from toolwright.training.mix import in_rounds
 from toolwright.training.packing import IGNORED, collate, pack, row_loss
 from toolwright.training.sft import AgentSFTTrainer, SFTSettings
 
-STEPS, ROWS, LENGTH = 20, 2, 512
+STEPS, ROWS, LENGTH = 30, 2, 512
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def trained(dialogues, data, tiny_model, tmp_path_factory):
         model=str(tiny_model),
         steps=STEPS,
         seed=1,
-        learning_rate=5e-3,
+        learning_rate=1e-2,
         rows_per_step=ROWS,
         max_length=LENGTH,
         lora_rank=4,
@@ -62,8 +62,8 @@ def reference(tiny_model, rendered, loss_of):
     torch.manual_seed(1)
     model = adapted(load_weights(str(tiny_model)), "lora", 4, 8, 0.0).train()
     weights = list(trained_weights(model).values())
-    optimizer = torch.optim.AdamW(weights, lr=5e-3, weight_decay=0.0)
-    schedule = get_cosine_schedule_with_warmup(optimizer, 2, STEPS)
+    optimizer = torch.optim.AdamW(weights, lr=1e-2, weight_decay=0.0)
+    schedule = get_cosine_schedule_with_warmup(optimizer, 3, STEPS)
     order = in_rounds(len(packed.rows), STEPS * ROWS, random.Random(1))
     losses = []
     for step in range(STEPS):
@@ -96,5 +96,5 @@ def alone(model, rows, dialogues):
 @pytest.mark.parametrize("loss_of", [large_batch, alone])
 def test_losses_are_those_of_plain_training(loss_of, trained, rendered, tiny_model):
     losses = reference(tiny_model, rendered, loss_of)
-    assert losses[-1] < losses[0] - 0.2  # it learned, so that there was something to differ in
+    assert losses[-1] < losses[0] - 0.5  # it learned, so that there was something to differ in
     assert trained == pytest.approx(losses, abs=1e-4)

@@ -9,38 +9,18 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from toolwright.comparison.cell import Cell, run_cell, write_cell
+from tiny import TINY, cell
+from toolwright.comparison.cell import run_cell, write_cell
 from toolwright.comparison.grid import Grid, run_grid
 from toolwright.comparison.learning import groups_of, learn
-from toolwright.comparison.methods import METHODS, Method, Profile
+from toolwright.comparison.methods import METHODS, Method
 from toolwright.comparison.methods_file import read_methods
 from toolwright.comparison.stream import phase_items, transfer_metrics
 from toolwright.continual.stream import domains_of, transfer
-from toolwright.models.hub import model_sha256
 from toolwright.training import trajectories
 from toolwright.types import InputError
 
-TINY = Profile(
-    pool=24,
-    keep=6,
-    steps=4,
-    rows_per_step=1,
-    max_length=1536,
-    checkpoint_steps=1,
-    test_items=4,
-    seeds=(0,),
-    phases=2,
-    phase_items=3,
-    look_steps=0,
-    look_items=4,
-)  # two domains with tests
 WATCHED = replace(TINY, look_steps=2)
-TRAINING = {"learning_rate": 1e-2, "lora_rank": 4, "lora_alpha": 8, "gradient_checkpointing": False}
-
-
-def cell(method, data, model, **changes):
-    made = Cell(method, 0, str(model), model_sha256(str(model)), str(data.directory), data.sha256, METHODS.get(method), TINY, TRAINING)
-    return replace(made, **changes)
 
 
 @pytest.fixture(scope="module")

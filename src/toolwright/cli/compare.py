@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from toolwright.types import Result
+    from toolwright.types import Metric, Result
 
 SHOWN = {
     "selection.top_1": "Top-1",
@@ -116,25 +116,36 @@ def _open_or_build(data: Path | None, output: Path) -> tuple[Path, str]:
 
 
 def show(results: list[Result]) -> None:
-    """Print the table of results."""
+    """Print the table of results, narrow enough for a terminal of 80 columns."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    table = Table(title="percent, with 95 % intervals", title_style="dim", title_justify="left")
-    table.add_column("method")
-    table.add_column("seed", justify="right")
+    seeds = {result.seed for result in results}
+    table = Table(title="percent, with 95 % intervals", title_style="dim", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    if len(seeds) > 1:
+        table.add_column("seed", justify="right")
     for title in SHOWN.values():
         table.add_column(title, justify="right")
     table.add_column("train s", justify="right")
     for result in results:
+        row = [result.method, str(result.seed)] if len(seeds) > 1 else [result.method]
         if result.status == "failed":
-            table.add_row(result.method, str(result.seed), Text(f"failed: {result.error}"[:60], style="red"))
+            table.add_row(*row, Text("failed", style="red"))
             continue
-        figures = []
-        for key in SHOWN:
-            metric = result.metrics.get(key)
-            figures.append("–" if metric is None else f"{100 * metric.value:.0f} [dim]{100 * metric.low:.0f}–{100 * metric.high:.0f}[/dim]")
-        table.add_row(result.method, str(result.seed), *figures, f"{result.seconds.get('train', 0):.0f}" if result.steps else "")
+        figures = [_figure(result.metrics.get(key)) for key in SHOWN]
+        table.add_row(*row, *figures, f"{result.seconds.get('train', 0):.0f}" if result.steps else "")
     console.print(table)
+    for result in results:
+        if result.status == "failed":
+            console.print(Text(f"{result.method}, seed {result.seed}, failed: {result.error}", style="red"))
+
+
+def _figure(metric: Metric | None) -> str:
+    if metric is None:
+        return "–"
+    value, low, high = (f"{100 * number:.0f}" for number in (metric.value, metric.low, metric.high))
+    return value if low == high else f"{value} [dim]{low}–{high}[/dim]"

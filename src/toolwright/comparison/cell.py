@@ -94,7 +94,7 @@ def _measure(cell: Cell, folder: Path) -> Result:
     from toolwright.evaluation.baselines import Majority, Oracle, Uniform
     from toolwright.evaluation.models import ModelPredictor, Predictor
     from toolwright.evaluation.statistics import mean_interval
-    from toolwright.models.local import load_for_tests
+    from toolwright.models.local import load_for_evaluation
     from toolwright.training.sft import peak_rss_bytes
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
@@ -111,10 +111,10 @@ def _measure(cell: Cell, folder: Path) -> Result:
         "random": lambda: Uniform(cell.seed),
         "majority": lambda: Majority(data),
         "oracle": Oracle,
-        "base": lambda: ModelPredictor(load_for_tests(cell.model)),
+        "base": lambda: ModelPredictor(load_for_evaluation(cell.model)),
     }
     start = time.perf_counter()
-    predictor = predictors[cell.method]() if learned is None else ModelPredictor(load_for_tests(cell.model, learned.trained.adapter))
+    predictor = predictors[cell.method]() if learned is None else ModelPredictor(load_for_evaluation(cell.model, learned.trained.adapter))
     seconds["load"] += time.perf_counter() - start
     metrics, seconds["evaluate"], evaluation_tokens = _evaluate(predictor, data, cell, folder)
     stream = _evaluate_stream(cell, folder, data, learned, seconds) if learned is not None and learned.groups else {}

@@ -61,9 +61,9 @@ def score_phases(cell: Cell, folder: Path, data: Dataset, groups: Sequence[Seque
 
 def _right(cell: Cell, data: Dataset, items: Sequence[Sequence[SelectionExample]], adapter: Path | None, what: str) -> list[list[float]]:
     from toolwright.evaluation.models import ModelPredictor, offered
-    from toolwright.models.local import load_for_tests
+    from toolwright.models.local import load_for_evaluation
 
-    predictor = ModelPredictor(load_for_tests(cell.model, adapter))
+    predictor = ModelPredictor(load_for_evaluation(cell.model, adapter))
     flat = [(j, example) for j, phase in enumerate(items) for example in phase]
     right: list[list[float]] = [[] for _ in items]
     for j, example in told(flat, what):

@@ -80,7 +80,7 @@ def load_model(name: str, adapter: Path | None = None) -> LanguageModel:
     return LanguageModel(name, PeftModel.from_pretrained(load_weights(name), str(adapter)).merge_and_unload().eval(), tokenizer)
 
 
-def load_for_tests(name: str, adapter: Path | None = None) -> LanguageModel:
+def load_for_evaluation(name: str, adapter: Path | None = None) -> LanguageModel:
     """As `load_model`, in bfloat16 on a CPU too where its hardware has it: half as fast again, and what is ranked or written hardly changes."""
     lm = load_model(name, adapter)
     if has_bf16():
