@@ -75,6 +75,7 @@ def learning_curves(curves: Sequence[Curve], methods: Sequence[str], unit: str, 
         axes.plot(spent, means, color=colour(method, methods), linewidth=1.5, marker=marker(method, methods), markersize=3)
         ends[method] = (spent[-1], means[-1])
     axes.set_xlim(left=0)
+    axes.set_ylim(max(axes.get_ylim()[0], 0), max(axes.get_ylim()[1], 1))  # nothing learned is a line on the floor
     axes.xaxis.set_major_formatter(FuncFormatter(short))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel({"tokens": "tokens, those read to choose included", "samples": "dialogues trained on, repetitions counted"}[unit])

@@ -17,7 +17,12 @@ from toolwright.report.theme import BESIDE, SETTINGS, store, style_sheet
 from toolwright.report.verdicts import caution, findings, markdown_of_tests, tests_comma_separated, title, verdict
 from toolwright.types import write_text
 
-TITLES = {key: f"{task}: {name[0].lower()}{name[1:]}" for task, panels in PANELS.items() for key, name in panels.items()}
+TITLES = {
+    **{key: f"{task}: {name[0].lower()}{name[1:]}" for task, panels in PANELS.items() for key, name in panels.items()},
+    "timing.under_call": "Timing: needed, not called (lower is better)",
+    "calls.schema_valid": "Calls: arguments that the schema takes",
+    "calls.invented": "Calls: tools invented (lower is better)",
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -70,7 +75,7 @@ def _figures(
             yield f"bars {task}", f"bars_{_file(key)}", charts.bars(rows, key, TITLES.get(key, name))
     for key, of_metric in curves.items():
         for unit in ("tokens", "samples"):
-            drawn = charts.learning_curves(of_metric, methods, unit, f"{TITLES.get(key, key)}, by {unit}")
+            drawn = charts.learning_curves(of_metric, methods, unit, TITLES.get(key, key))
             yield "curves", f"curve_{_file(key)}_{unit}", drawn
     loss = charts.loss_curves(rows, folder)
     if loss is not None:
