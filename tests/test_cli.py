@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from toolwright.cli import progress
 from toolwright.cli.progress import track
 from toolwright.schema import write_tool
 from toolwright.tools.catalog import read_catalog
@@ -112,3 +113,10 @@ def test_unknown_options_are_exit_code_2():
 def test_progress_in_a_log_is_a_line_a_stage(capsys):
     assert list(track(["a", "b"], "counting")) == ["a", "b"]
     assert re.fullmatch(r"counting: 2 in \d+ s\n", capsys.readouterr().err)
+
+
+def test_progress_in_a_log_is_a_line_every_minute_of_a_long_stage(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
+    with progress.Bars() as bars:
+        bars.told("training", 1, 3, "loss 2.0")
+    assert re.fullmatch(r"training: 1 of 3 in \d+ s loss 2.0\n", capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar for each stage on a terminal; in a log file, where a bar cannot move, a line when a stage has ended."""
+"""Progress on stderr: a bar for each stage on a terminal; in a log file, where a bar cannot move, a line every minute and when a stage has ended."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
+BETWEEN = 60.0  # seconds from line to line of a log file
 
 
 class Bars:
@@ -21,6 +22,7 @@ class Bars:
         self.progress = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
         self.tasks: dict[str, TaskID] = {}
         self.since: dict[str, float] = {}
+        self.last = time.monotonic()
 
     def __enter__(self) -> Bars:
         self.progress.start()
@@ -34,8 +36,11 @@ class Bars:
         if stage not in self.tasks:
             self.tasks[stage], self.since[stage] = self.progress.add_task(stage, total=total), time.monotonic()
         self.progress.update(self.tasks[stage], completed=done, total=total, description=f"{stage} {word}")
-        if done == total and not self.console.is_terminal:
-            self.console.print(f"{stage}: {total} in {time.monotonic() - self.since[stage]:.0f} s {word}".rstrip(), highlight=False, soft_wrap=True)
+        now = time.monotonic()
+        if not self.console.is_terminal and (done == total or now - self.last >= BETWEEN):
+            self.last = now
+            came = f"{total}" if done == total else f"{done} of {total}"
+            self.console.print(f"{stage}: {came} in {now - self.since[stage]:.0f} s {word}".rstrip(), highlight=False, soft_wrap=True)
 
 
 def track(items: Sequence[T], stage: str) -> Iterator[T]:

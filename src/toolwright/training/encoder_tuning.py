@@ -1,7 +1,8 @@
 """Fine-tuning a sentence encoder on requests and the tools that served them, as `toolwright train selector … tune=encoder` does first.
 
-Half of the time a request's partner is its tool's text, else another request for the same tool, so that requests for one tool move together; the loss is
-InfoNCE within the batch (van den Oord et al., 2018), both ways, with partners of the same tool left out. Cut off, it goes on from its last checkpoint.
+Requests are told apart by tool: every tool has a vector of its own, which begins as its text's and learns with the encoder, and a request's tool must stand
+out among all of them (a softmax). Some requests of every batch are compared with their tools' texts as well, by InfoNCE within the batch (van den Oord et
+al., 2018), both ways, so that texts of tools that nobody has used yet stay within reach. Cut off, it goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from toolwright.encoders import SentenceEncoder, load_encoder
+from toolwright.models.local import has_bf16
 from toolwright.types import InputError, write_text
 
 
@@ -21,9 +23,11 @@ from toolwright.types import InputError, write_text
 class TuningSettings:
     """Settings of the fine-tuning."""
 
-    steps: int = 2000
-    batch: int = 48  # requests, each with its partner
+    steps: int = 1000
+    batch: int = 64  # requests
+    described: int = 16  # of them, compared with their tools' texts too
     rate: float = 5e-5
+    tools_rate: float = 2e-3  # of the tools' own vectors
     warmup: float = 0.1  # share of the steps
     temperature: float = 0.05
     longest: int = 64  # word pieces of a text
@@ -49,8 +53,6 @@ def tune_encoder(
         out: where checkpoints go, and the encoder, in `encoder`.
         progress: told of every step.
     """
-    import torch
-
     found = load_encoder(name)
     if not isinstance(found, SentenceEncoder):
         raise InputError(f"tune=encoder: {name!r} is no sentence-transformers model; expected 'minilm', a folder or a hub id of one")
@@ -63,42 +65,83 @@ def tune_encoder(
         return folder
     out.mkdir(parents=True, exist_ok=True)
     write_text(stated, json.dumps(about))
-    torch.manual_seed(settings.seed)
-    model = SentenceEncoder(found.source).model
-    model.max_seq_length = settings.longest
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=0.01)
-    checkpoint, first = out / "tuning.pt", 0
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = int(state["step"])
-    others: dict[str, list[str]] = {}
-    for text, tool in requests:
-        others.setdefault(tool, []).append(text)
-    model.train()
-    for step in range(first, settings.steps):
-        source = random.Random(f"{settings.seed}/{step}")
-        torch.manual_seed(settings.seed + step)
-        chosen = source.sample(requests, min(settings.batch, len(requests)))
-        partners = [texts[tool] if source.random() < 0.5 else source.choice(others[tool]) for _, tool in chosen]
-        for group in optimizer.param_groups:
-            done = step / settings.steps
-            group["lr"] = settings.rate * min(1.0, done / settings.warmup) * (1 - done) if settings.warmup else settings.rate * (1 - done)
-        optimizer.zero_grad()
-        contrastive(_vectors(model, [text for text, _ in chosen]), _vectors(model, partners), [tool for _, tool in chosen], settings.temperature).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    tuning = _Tuning(found, requests, texts, settings)
+    checkpoint = out / "tuning.pt"
+    for step in range(tuning.restored(checkpoint), settings.steps):
+        tuning.step(step)
         progress(step + 1, settings.steps)
         if (step + 1) % settings.checkpoint_steps == 0:
-            temporary = out / "tuning.part"
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, temporary)
-            temporary.replace(checkpoint)
-    model.eval()
+            tuning.save(checkpoint, step + 1)
+    tuning.model.eval()
     part = out / "encoder.part"
-    model.save_pretrained(str(part))
+    tuning.model.save_pretrained(str(part))
     part.replace(folder)
     return folder
+
+
+class _Tuning:
+    """A model in training beside the tools' own vectors."""
+
+    def __init__(self, encoder: SentenceEncoder, requests: Sequence[tuple[str, str]], texts: Mapping[str, str], settings: TuningSettings) -> None:
+        import torch
+
+        self.requests, self.texts, self.settings = requests, texts, settings
+        self.places = {tool: i for i, tool in enumerate(sorted({tool for _, tool in requests}))}
+        self.own = torch.nn.Parameter(torch.tensor(encoder.encode([texts[tool] for tool in self.places])))
+        self.model = SentenceEncoder(encoder.source).model
+        self.model.max_seq_length = settings.longest
+        self.rates = (settings.rate, settings.tools_rate)
+        learned = [{"params": list(self.model.parameters()), "weight_decay": 0.01}, {"params": [self.own], "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(learned, lr=settings.rate)
+        self.model.train()
+
+    def step(self, step: int) -> None:
+        """One step on requests drawn for it: the same whether the run was cut off before or not."""
+        import torch
+
+        s = self.settings
+        torch.manual_seed(s.seed + step)
+        chosen = random.Random(f"{s.seed}/{step}").sample(self.requests, min(s.batch, len(self.requests)))
+        tools = [tool for _, tool in chosen]
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
+            asked = self.vectors([text for text, _ in chosen])
+            described = self.vectors([self.texts[tool] for tool in tools[: s.described]])
+        likeness = asked @ torch.nn.functional.normalize(self.own, dim=1).T / s.temperature
+        loss = torch.nn.functional.cross_entropy(likeness, torch.tensor([self.places[tool] for tool in tools]))
+        loss = loss + contrastive(asked[: s.described], described, tools[: s.described], s.temperature)
+        ramp = min(1.0, (step + 1) / (s.warmup * s.steps + 1)) * (1 - step / s.steps)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * ramp
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+
+    def vectors(self, texts: Sequence[str]) -> Any:
+        """Unit vectors that gradients flow through, shape (texts, dimension), float32."""
+        import torch
+
+        features = self.model.preprocess(list(texts)) if hasattr(self.model, "preprocess") else self.model.tokenize(list(texts))
+        return torch.nn.functional.normalize(self.model(features)["sentence_embedding"].float(), dim=1)
+
+    def save(self, path: Path, step: int) -> None:
+        import torch
+
+        temporary = path.with_suffix(".part")
+        torch.save({"model": self.model.state_dict(), "own": self.own.data, "optimizer": self.optimizer.state_dict(), "step": step}, temporary)
+        temporary.replace(path)
+
+    def restored(self, path: Path) -> int:
+        """Go on from a checkpoint where there is one; returns the steps done."""
+        import torch
+
+        if not path.is_file():
+            return 0
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.own.data = state["own"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
 
 
 def contrastive(left: Any, right: Any, same: Sequence[str], temperature: float) -> Any:
@@ -110,10 +153,3 @@ def contrastive(left: Any, right: Any, same: Sequence[str], temperature: float) 
     likeness = likeness.masked_fill(alike, -1e4)
     truth = torch.arange(len(same))
     return (torch.nn.functional.cross_entropy(likeness, truth) + torch.nn.functional.cross_entropy(likeness.T, truth)) / 2
-
-
-def _vectors(model: Any, texts: Sequence[str]) -> Any:
-    import torch
-
-    features = model.preprocess(list(texts)) if hasattr(model, "preprocess") else model.tokenize(list(texts))
-    return torch.nn.functional.normalize(model(features)["sentence_embedding"], dim=1)

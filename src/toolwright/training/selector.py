@@ -42,7 +42,7 @@ class SelectorSettings:
 
     encoder: str = "minilm"
     tune: str = ""  # "encoder": fine-tune the encoder first (some twenty minutes on two cores)
-    tune_steps: int = 2000
+    tune_steps: int = 1000
     rank: int = 64  # of what the matrices add to the identity
     epochs: int = 12  # of the matrices
     rate: float = 2e-3
