@@ -70,6 +70,15 @@ def test_evaluate_writes_metrics_and_every_case(tools, tmp_path):
     assert len(written["examples"]) == 2
 
 
+def test_all_tools_are_ranked_on_demand(tools, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"id": "1", "query": "hotel weather", "tools": ["book_room"], "candidates": ["book_room"]}\n')
+    ask = ("evaluate", "selection", "--tools", tools, "--data", tmp_path / "q.jsonl", "--out", tmp_path / "r.json")
+    run(*ask)
+    assert len(json.loads((tmp_path / "r.json").read_text())["examples"][0]["ranking"]) == 1
+    run(*ask, "--all-tools")
+    assert len(json.loads((tmp_path / "r.json").read_text())["examples"][0]["ranking"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

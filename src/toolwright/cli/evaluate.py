@@ -35,6 +35,7 @@ def selection(
     model: Annotated[
         str | None, typer.Option(help="The cross-encoder of two_stage (folder or hub id), or the chat model of llm (also http(s)://HOST/v1#MODEL).")
     ] = None,
+    all_tools: Annotated[bool, typer.Option("--all-tools", help="Rank the whole catalogue, also for requests that offer candidates.")] = False,
     fail_under: Annotated[Path | None, typer.Option(help="Results of before, as --out writes them: exit code 1 when a figure is below its interval.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write metrics, configuration and every case as JSON.")] = None,
 ) -> None:
@@ -55,10 +56,11 @@ def selection(
         chosen = SelectionSet(tuple(read_catalog(tools)), tuple(read_records(data, SelectionExample)))
     else:
         raise InputError("what to evaluate on: got neither --public NAME nor both --tools and --data")
+    examples = [example.model_copy(update={"candidates": ()}) for example in chosen.examples] if all_tools else chosen.examples
     chat = open_chat_model(model) if selector == "llm" and model else None
     ranker = open_selector(selector, chosen.tools, encoder=encoder, model=model, chat=chat, option="--with")
-    config = {"selector": selector, "encoder": encoder, "model": model, "data": public or str(data)}
-    report = evaluate_selector(ranker, chosen.tools, chosen.examples, config=config, progress=lambda items: track(items, "ranking"))
+    config = {"selector": selector, "encoder": encoder, "model": model, "data": public or str(data), "all_tools": all_tools}
+    report = evaluate_selector(ranker, chosen.tools, examples, config=config, progress=lambda items: track(items, "ranking"))
     if out is not None:
         write_text(out, json.dumps(report.to_json(), ensure_ascii=False, indent=1))
     show(report, selector)
