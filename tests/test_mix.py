@@ -11,7 +11,7 @@ from toolwright.evaluation.baselines import written_call
 from toolwright.models.local import load_model, sampled_answers
 from toolwright.training import trajectories
 from toolwright.training.mix import COMPETENCE, TASK_OF, TASK_WEIGHTS, from_easy_to_hard, in_shares
-from toolwright.training.trajectories import Attempt, goal_of, own_trajectories, succeeded, trajectory, world_of
+from toolwright.training.trajectories import Attempt, goal_of, own_trajectories, succeeded, trajectory
 from toolwright.types import Dialogue, InputError, Message
 
 
@@ -62,7 +62,7 @@ def own_turns(one, goal):
 
 
 def test_the_dialogues_own_calls_are_judged_successful_and_other_calls_not(data):
-    world = world_of(data)
+    world = data.world()
     before = world.fingerprint()
     goals = {one.id: goal for one in data.dialogues("train") if (goal := goal_of(one, world)) is not None}
     assert len(goals) > 15
@@ -77,13 +77,13 @@ def test_the_dialogues_own_calls_are_judged_successful_and_other_calls_not(data)
 
 
 def test_goals_are_requests_that_calls_answer(data):
-    world = world_of(data)
+    world = data.world()
     assert {one.task for one in data.dialogues("train") if goal_of(one, world) is not None} <= {"call", "parallel", "plan"}
 
 
 def test_what_the_model_finds_takes_the_place_of_the_dialogue(data, tiny_model, monkeypatch):
     """A model that writes one call, right for one request and wrong for another, and prose for the rest."""
-    world, pool = world_of(data), data.dialogues("train")
+    world, pool = data.world(), data.dialogues("train")
     goals = [goal for one in pool if one.task == "call" and (goal := goal_of(one, world)) is not None]
     right, wrong = goals[:2]
     call = right.dialogue.messages[len(right.asked)].tool_calls[0]

@@ -19,6 +19,7 @@ TINY = Profile(
     max_length=1536,
     checkpoint_steps=1,
     test_items=4,
+    test_goals=2,
     seeds=(0,),
     phases=2,  # two domains of the tests' data have training dialogues
     phase_items=3,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from toolwright.data.build import Dataset
 
 LIBRARIES = ("toolwright", "torch", "transformers", "trl", "peft")
-TASKS = ("selection", "timing", "calls")
+TASKS = ("selection", "timing", "calls", "planning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,8 @@ def _evaluate(predictor: Any, data: Any, cell: Cell, folder: Path) -> tuple[dict
         stored = folder / f"evaluated_{task}.json"
         if not stored.is_file():
             start, before = time.perf_counter(), predictor.tokens
-            found, cases = EVALUATIONS[task](predictor, data, "test", cell.profile.test_items, told)
+            items = cell.profile.test_goals if task == "planning" else cell.profile.test_items
+            found, cases = EVALUATIONS[task](predictor, data, "test", items, told)
             cost = {"seconds": time.perf_counter() - start, "tokens": predictor.tokens - before}
             measured = {key: metric.model_dump() for key, metric in found.items()}
             write_text(stored, json.dumps({"metrics": measured, **cost, "examples": cases}, ensure_ascii=False))

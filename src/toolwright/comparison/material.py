@@ -52,11 +52,11 @@ def pool_of(cell: Cell, folder: Path, data: Dataset) -> Pool:
     stored, about = folder / "trajectories.jsonl", folder / "trajectories.json"
     if not about.is_file():
         from toolwright.models.local import load_model
-        from toolwright.training.trajectories import own_trajectories, world_of
+        from toolwright.training.trajectories import own_trajectories
 
         start = time.perf_counter()
         progress = partial(report_progress, "trajectories")
-        tried = own_trajectories(load_model(cell.model), pool, data.tools, world_of(data), cell.seed, progress=progress)
+        tried = own_trajectories(load_model(cell.model), pool, data.tools, data.world(), cell.seed, progress=progress)
         write_records(stored, tried.dialogues)
         write_text(about, json.dumps({"succeeded": tried.kept, "seconds": time.perf_counter() - start, "tokens": tried.tokens}))
     told = json.loads(about.read_text(encoding="utf-8"))

@@ -85,7 +85,8 @@ class Profile:
     rows_per_step: int
     max_length: int
     checkpoint_steps: int
-    test_items: int  # of each task, at most
+    test_items: int  # of each task but planning, at most
+    test_goals: int  # of planning, each of several turns
     seeds: tuple[int, ...]
     phases: int = 5  # of a stream
     phase_items: int = 60  # requests that each phase is tested with, after every phase, at most
@@ -102,6 +103,7 @@ PROFILES: dict[str, Profile] = {
         max_length=2048,
         checkpoint_steps=10,
         test_items=200,
+        test_goals=60,
         seeds=(0,),
         phases=5,
         phase_items=8,
@@ -109,7 +111,17 @@ PROFILES: dict[str, Profile] = {
         look_items=10,
     ),
     "full": Profile(
-        pool=4000, keep=1000, steps=1000, rows_per_step=8, max_length=2048, checkpoint_steps=50, test_items=500, seeds=(0, 1, 2), phases=5, phase_items=60
+        pool=4000,
+        keep=1000,
+        steps=1000,
+        rows_per_step=8,
+        max_length=2048,
+        checkpoint_steps=50,
+        test_items=500,
+        test_goals=500,
+        seeds=(0, 1, 2),
+        phases=5,
+        phase_items=60,
     ),
 }
 BUFFER_SHARE = 2048 / 4000  # places of a replay buffer, of the pool

@@ -34,6 +34,7 @@ from toolwright.types import (
     write_text,
 )
 from toolwright.world.engine import World
+from toolwright.world.load import load_domains
 from toolwright.world.spec import Domain
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -69,6 +70,10 @@ class Dataset:
     sha256: str
     seed: int
     parts: dict[str, str]  # of the world: domain → foundation, standard or unseen
+
+    def world(self) -> World:
+        """The world that the data was made in, as it was then."""
+        return World([domain for domain in load_domains() if domain.domain in self.parts], self.seed)
 
     def dialogues(self, split: Split) -> list[Dialogue]:
         return read_records(self.directory / "agent_sft" / f"{split}.jsonl", Dialogue)

@@ -22,7 +22,7 @@ Progress = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 class Predictor(Protocol):
-    """Whatever answers the three kinds of test: a model, or a baseline beside it.
+    """Whatever answers the tests: a model, or a baseline beside it.
 
     Attributes:
         tokens: read and written so far.

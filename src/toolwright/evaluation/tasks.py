@@ -1,4 +1,4 @@
-"""The three tests of agent_benchmark: every metric with its interval, by group, and every case.
+"""The four tests of agent_benchmark: every metric with its interval, by group, and every case.
 
 Sentences about one tool are not independent: intervals draw all that a tool has. A fixed, seeded part of each test is used, the same for every method.
 """
@@ -6,19 +6,20 @@ Sentences about one tool are not independent: intervals draw all that a tool has
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from toolwright.data.build import Dataset
 from toolwright.data.frames import cluster_of, evenly
+from toolwright.evaluation.acting import episode_scores, pursue
 from toolwright.evaluation.calls import CALL_SCORES, call_scores
 from toolwright.evaluation.metrics import accuracy, balanced_accuracy, expected_calibration_error, macro_f1, ranking_scores
 from toolwright.evaluation.models import Predictor, offered, shuffled_descriptions
+from toolwright.evaluation.planning import by_group
 from toolwright.evaluation.statistics import mean_interval, mean_intervals, statistic_interval
-from toolwright.types import JSON, TIMING_LABELS, CallExample, Metric, SelectionExample, Split, TimingExample
+from toolwright.types import JSON, TIMING_LABELS, Metric, Split, TimingExample
 
-E = TypeVar("E", SelectionExample, TimingExample, CallExample)
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]
 Evaluation = Callable[[Predictor, Dataset, Split, int, Progress], tuple[dict[str, Metric], list[JSON]]]
 
@@ -108,7 +109,25 @@ def evaluate_calls(predictor: Predictor, data: Dataset, split: Split, items: int
     return metrics, cases
 
 
-EVALUATIONS: dict[str, Evaluation] = {"selection": evaluate_selection, "timing": evaluate_timing, "calls": evaluate_calls}
+def evaluate_planning(predictor: Predictor, data: Dataset, split: Split, items: int, progress: Progress) -> tuple[dict[str, Metric], list[JSON]]:
+    """Goals pursued turn by turn in the world: see `acting`."""
+    examples = evenly(data.planning(split), items)
+    world = data.world()
+    episodes = pursue(predictor, data, world, examples, data.seed, progress)
+    rows = [episode_scores(episode, world) for episode in episodes]
+    cases = [
+        {"id": one.example.id, "goal": one.example.goal, **row, "calls": [call.model_dump() for call in one.calls], "tags": one.example.tags}
+        for one, row in zip(episodes, rows, strict=True)
+    ]
+    return by_group(rows, examples, data.seed), cases
+
+
+EVALUATIONS: dict[str, Evaluation] = {
+    "selection": evaluate_selection,
+    "timing": evaluate_timing,
+    "calls": evaluate_calls,
+    "planning": evaluate_planning,
+}
 
 
 def _means(task: str, scores: dict[str, list[float]], examples: Sequence[Any]) -> dict[str, Metric]:

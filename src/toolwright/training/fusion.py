@@ -20,7 +20,7 @@ from toolwright.encoders import load_encoder
 from toolwright.selection.evidence import FEATURES, Evidence, Found
 from toolwright.selection.fusion import FITTED, STANDING, Fusion, write_fusion
 from toolwright.selection.texts import query_text
-from toolwright.types import SelectionExample, Tool
+from toolwright.types import InputError, SelectionExample, Tool
 from toolwright.world.engine import World
 from toolwright.world.load import load_domains
 
@@ -31,6 +31,7 @@ JOINTS = ("Then, ", "Additionally, ", "After that, ", "Lastly, ", "Also, ", "And
 class FusionSettings:
     """Settings of the fit."""
 
+    services: str = ""  # the foundation services whose requests count, separated by commas; default: all ten
     joined: int = 600  # requests made of several
     l2: float = 2e-4
     iterations: int = 60  # of L-BFGS
@@ -79,8 +80,12 @@ def fit_fusion(
 def foundation_requests(settings: FusionSettings) -> tuple[list[Tool], list[SelectionExample]]:
     """The foundation services' tools, and requests to them: single, joined, and such as no tool serves."""
     domains = [domain for domain in load_domains() if domain.part == "foundation"]
+    names = settings.services.split(",") if settings.services else [domain.domain for domain in domains]
+    if unknown := set(names) - {domain.domain for domain in domains}:
+        raise InputError(f"services: got {', '.join(sorted(unknown))}; allowed: {', '.join(domain.domain for domain in domains)}")
     world = World(domains)
-    examples = build_selection(Material.gather(domains, world, "train", 1, settings.seed), [], 1_000_000)
+    asked = [domain for domain in domains if domain.domain in names]
+    examples = build_selection(Material.gather(asked, world, "train", 1, settings.seed), [], 1_000_000)
     single = [example for example in examples if len(example.tools) == 1]
     source = random.Random(settings.seed)
     for i in range(settings.joined):

@@ -38,6 +38,7 @@ LONGEST = 128  # word pieces of a text in training
 class StaticSettings:
     """Settings of the static encoder."""
 
+    services: str = "farm,fitness,fleet,games,library"  # foundation services whose requests teach it; those of the others are left to `train fusion`
     dimension: int = 256
     steps: int = 1200  # of tuning; 0 leaves the distilled vectors as they are
     batch: int = 512  # pairs
@@ -79,7 +80,7 @@ def distilled(settings: StaticSettings, out: Path, progress: Progress) -> np.nda
 
 def training_pairs(settings: StaticSettings) -> tuple[list[Pair], list[Pair]]:
     """Requests with their tools, and texts of real operations that belong together."""
-    tools, examples = foundation_requests(FusionSettings(joined=0))
+    tools, examples = foundation_requests(FusionSettings(services=settings.services, joined=0))
     by_name = {tool.name: tool for tool in tools}
     asked = [(example.query, description_text(by_name[name])) for example in examples for name in example.tools]
     asked += [(parameter_text(tool), description_text(tool)) for tool in tools if tool.properties]

@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from toolwright.data.build import Dataset
 from toolwright.data.goal_states import changes, reaches, with_new
 from toolwright.data.render import parse_calls, prompt_ids
 from toolwright.models.local import LanguageModel, sampled_answers
 from toolwright.types import JSON, Dialogue, Message, Tool, ToolCall
 from toolwright.world.engine import World
-from toolwright.world.load import load_domains
 
 TASKS = ("call", "parallel", "plan")  # whose first request is answered by calls that succeed
 TURNS = 5  # turns of calls, at most
@@ -97,11 +95,6 @@ def own_trajectories(
             progress(sample * TURNS + turn + 1, samples * TURNS)
         kept |= {one.goal.dialogue.id: trajectory(one) for one in attempts if one.done and not one.failed and succeeded(one, world)}
     return Trajectories([kept.get(dialogue.id, dialogue) for dialogue in pool], [goal.dialogue.id in kept for goal in goals], tokens)
-
-
-def world_of(data: Dataset) -> World:
-    """The world that a built data directory was made in."""
-    return World([domain for domain in load_domains() if domain.domain in data.parts], data.seed)
 
 
 def goal_of(dialogue: Dialogue, world: World) -> Goal | None:
