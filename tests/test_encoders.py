@@ -1,13 +1,15 @@
 """Encoders: unit vectors of the right shape, by whatever name they go."""
 
 import json
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
 
-from toolwright.encoders import EncoderError, RemoteEncoder, StaticEncoder, load_encoder, minilm_folder, minilm_vocabulary, minilm_words
+from toolwright.encoders import STATIC, EncoderError, RemoteEncoder, StaticEncoder, load_encoder, minilm_folder, minilm_vocabulary, minilm_words
 from toolwright.training.static_encoder import write_static
 from toolwright.types import InputError
 
@@ -113,6 +115,19 @@ def test_a_static_encoder_is_the_sum_of_its_pieces(tmp_path):
     assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(4))
     with pytest.raises(InputError, match=r"model\.safetensors"):
         StaticEncoder(tmp_path, "x")
+
+
+def test_the_static_encoder_that_ships_selects_without_torch():
+    program = """
+import sys
+from toolwright.selection import HybridSelector
+from toolwright.types import Tool
+tools = [Tool(name="book_room", description="Books a hotel room."), Tool(name="get_weather", description="Gives the weather of a city.")]
+print(HybridSelector(encoder="static").fit(tools).select("will it rain in Rome", 1).names, "torch" in sys.modules, "transformers" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "['get_weather'] False False\n"
+    assert sum(path.stat().st_size for path in STATIC.iterdir()) <= 16e6
 
 
 @pytest.mark.slow
