@@ -13,7 +13,7 @@ from toolwright.timing.fitting import FitSettings, fit_network, fit_temperature,
 from toolwright.timing.match import Matcher
 from toolwright.timing.network import Head, PageReader, body_and_tokenizer, tensors
 from toolwright.timing.pages import CONVERSATION_TOKENS, DETAILED_TOKENS, collate, figure_count, write_page
-from toolwright.training.decider import DeciderSettings, train_decider, without_tool
+from toolwright.training.decider import DeciderSettings, in_three_ways, of_foundation, train_decider
 from toolwright.types import TIMING_LABELS, InputError, Message, Tool
 
 CANCEL = Tool(
@@ -165,7 +165,7 @@ def test_temperature_softens_what_is_too_sure():
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("decider")
-    settings = DeciderSettings(hidden=16, epochs=1, without_tool=4)
+    settings = DeciderSettings(hidden=16, epochs=1, calls=4)
     train_decider(settings, data.tools, data.timing("train")[:24], data.timing("dev")[:16], data.calls("train"), folder)
     return folder
 
@@ -214,11 +214,24 @@ def test_folders_of_something_else_are_wrong_input(trained, tmp_path):
         ClassifierDecider().decide(user("Hello"), [])
 
 
-def test_a_call_without_its_tool_is_unable(data):
-    made = without_tool(data.calls("train"), data.timing("train"), data.tools, 20, seed=0)
-    calls = {f"{call.id}.without": call.calls[0].name for call in data.calls("train")}
-    assert made
+def test_a_call_is_shown_in_three_ways(data):
+    made, changed = in_three_ways(data.calls("train"), data.timing("train"), data.tools, 40, seed=0)
+    calls = {call.id: call.calls[0] for call in data.calls("train")}
+    known = {example.id for example in data.timing("train")}
+    tools = {**data.tools, **changed}
+    assert {example.label for example in made} == {"call", "clarify", "unable"}
     for example in made:
-        assert example.label == "unable"
-        assert calls[example.id] not in example.tools
         assert len(example.tools) == len(set(example.tools)) == 10
+        name = example.id.removesuffix(f".{example.label}")
+        offered = {tools[tool].name: tools[tool] for tool in example.tools}
+        assert (calls[name].name in offered) == (example.label != "unable")
+        if example.label == "call":
+            assert name not in known
+        if example.label == "clarify":
+            assert len(set(offered[calls[name].name].required) - set(calls[name].arguments)) == 1
+
+
+def test_foundation_services_lend_conversations():
+    examples, tools = of_foundation(40, seed=0)
+    assert {example.label for example in examples} == set(TIMING_LABELS)
+    assert all(set(example.tools) <= set(tools) for example in examples)

@@ -80,7 +80,7 @@ def decider(
     data: Annotated[Path, typer.Option(help="Conversations with their labels to train on: timing JSON Lines.")],
     held_out: Annotated[Path, typer.Option(help="Others, to calibrate on.")],
     out: Annotated[Path, typer.Option(help="Where checkpoints and the decider go.")],
-    calls: Annotated[Path | None, typer.Option(help="Conversations with their calls, which become `unable` without their tool: calls JSON Lines.")] = None,
+    calls: Annotated[Path | None, typer.Option(help="Conversations with their calls, shown with, without and with a changed tool: calls JSON Lines.")] = None,
     costs: Annotated[Path | None, typer.Option(help="What each mistake costs, as JSON: right outcome → decided outcome → cost; default: 1 each.")] = None,
     settings: Annotated[list[str] | None, typer.Argument(help="A recipe (YAML), then settings such as epochs=8.")] = None,
 ) -> None:

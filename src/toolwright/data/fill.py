@@ -173,7 +173,7 @@ def say(value: Any, said: dict[str, tuple[str, ...]], source: random.Random) -> 
 
 def stands_in(value: Any, text: str) -> bool:
     """Whether a value stands in a text word for word (not inside a longer word or number)."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or str(value) not in text:
         return False
     return re.search(rf"(?<![\w.-]){re.escape(str(value))}(?![\w-]|\.\d)", text) is not None
 

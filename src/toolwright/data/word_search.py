@@ -15,6 +15,7 @@ from toolwright.types import Tool
 
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 WORD = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+")
+IDEOGRAMS = re.compile(f"[{CJK}]")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 STOP_WORDS = frozenset(
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with i me my we "
@@ -26,7 +27,7 @@ def words(text: str) -> list[str]:
     """The words of a text as they are indexed: identifiers split, Chinese, Japanese and Korean by character pairs."""
     found: list[str] = []
     for word in WORD.findall(CAMEL.sub(" ", text).lower()):
-        if re.match(f"[{CJK}]", word):
+        if IDEOGRAMS.match(word):
             found.extend(word[i : i + 2] for i in range(max(1, len(word) - 1)))
         elif word not in STOP_WORDS:
             found.append(word)

@@ -1,7 +1,8 @@
-"""`toolwright train decider`: the timing classifier on agent_benchmark's conversations, and on calls whose tool has been taken away
+"""`toolwright train decider`: the timing classifier on labelled conversations, and on calls among tools that are not what they were
 
-A conversation that wants a call becomes one that nothing can serve when its tool is not at hand: `unable`. Such pairs teach the classifier to read the
-tools rather than to know by heart how such requests sound.
+A conversation that wants a call becomes one that nothing can serve when its tool is not at hand (`unable`), and one to ask back in when the tool needs
+something that nobody said (`clarify`). The same words under three labels teach the classifier to read the tools rather than to know by heart how such
+requests sound (counterfactual augmentation: Kaushik et al., 2020).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from toolwright.encoders import load_encoder
 from toolwright.timing.classifier import EQUAL, ClassifierDecider, Costs
 from toolwright.timing.fitting import FitSettings, Told
 from toolwright.timing.network import Head
-from toolwright.types import CallExample, TimingExample, Tool
+from toolwright.types import CallExample, TimingExample, TimingLabel, Tool
+
+FOUNDATION_FILLS = 2  # of each of their sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class DeciderSettings:
         rate: highest learning rate of the encoder.
         head_rate: of the head.
         bfloat16: whether products are computed in bfloat16.
-        without_tool: calls whose tool is taken away, at most.
+        calls: calls that are shown as they are, with a tool that needs more, and without their tool, at most.
+        foundation: conversations with the foundation services that are added.
         seed: of everything drawn.
     """
 
@@ -43,7 +47,8 @@ class DeciderSettings:
     rate: float = 1e-4
     head_rate: float = 1e-3
     bfloat16: bool = True
-    without_tool: int = 2000
+    calls: int = 2000
+    foundation: int = 0
     seed: int = 0
 
 
@@ -58,17 +63,26 @@ def train_decider(
     told: Callable[[str], Told] = lambda stage: lambda done, total, word: None,
 ) -> ClassifierDecider:
     """Fit, calibrate and save a classifier into `out`, and load it from there; cut off, it goes on from its checkpoint."""
-    chosen = [*examples, *without_tool(calls, examples, tools, settings.without_tool, settings.seed)]
+    ways, made = in_three_ways(calls, examples, tools, settings.calls, settings.seed)
+    foundation, more = of_foundation(settings.foundation, settings.seed) if settings.foundation else ([], {})
+    chosen, tools = [*examples, *ways, *foundation], {**more, **made, **tools}
     how = FitSettings(settings.epochs, settings.batch, settings.rate, settings.head_rate, bfloat16=settings.bfloat16, seed=settings.seed)
     head = Head(settings.hidden, settings.dropout)
     ClassifierDecider(costs).fit(chosen, held_out, tools, load_encoder(settings.encoder), out, head, how, told).save(out)
     return ClassifierDecider.load(out)
 
 
-def without_tool(calls: Sequence[CallExample], examples: Sequence[TimingExample], tools: Mapping[str, Tool], count: int, seed: int) -> list[TimingExample]:
-    """Conversations that want one call, with as many tools as the timing examples have, but not the one called: `unable`.
+def in_three_ways(
+    calls: Sequence[CallExample], examples: Sequence[TimingExample], tools: Mapping[str, Tool], count: int, seed: int
+) -> tuple[list[TimingExample], dict[str, Tool]]:
+    """Conversations that want one call, as they are (`call`), with a tool that needs something more which nobody said (`clarify`) and without it (`unable`).
 
-    The tools are those of the timing example of the same name, where there is one, and fillers come from other categories, so that nothing else serves.
+    As many tools stand beside as the timing examples have; fillers come from other categories, so that nothing else serves. What is needed more is a
+    parameter of the tool that the call leaves out; calls that leave out none have two ways. Conversations of the timing examples are not repeated as
+    they are.
+
+    Returns:
+        The examples, and the tools that were made for them, by the names they have there.
     """
     source = random.Random(seed)
     same = {example.id: example.tools for example in examples}
@@ -76,12 +90,31 @@ def without_tool(calls: Sequence[CallExample], examples: Sequence[TimingExample]
     size = max((len(example.tools) for example in examples), default=0)
     single = sorted((call for call in calls if len(call.calls) == 1), key=lambda call: call.id)
     source.shuffle(single)
-    found = []
+    found, made = [], {}
     for call in single[:count]:
-        gold = call.calls[0].name
-        offered = [name for name in same.get(call.id, call.tools) if name != gold]
-        away = [name for name in shown if tools[name].extras.get("category") != tools[gold].extras.get("category") and name not in offered]
-        offered += source.sample(away, min(len(away), max(0, size - len(offered))))
-        source.shuffle(offered)
-        found.append(TimingExample(id=f"{call.id}.without", messages=call.messages, tools=tuple(offered), label="unable", tags=call.tags))
-    return found
+        gold = tools[call.calls[0].name]
+        beside = [name for name in same.get(call.id, call.tools) if name != gold.name]
+        away = [name for name in shown if tools[name].extras.get("category") != gold.extras.get("category") and name not in beside]
+        beside += source.sample(away, min(len(away), max(0, size - len(beside))))
+        ways: dict[TimingLabel, list[str]] = {"unable": list(beside)}
+        if call.id not in same:
+            ways["call"] = [gold.name, *beside[: size - 1]]
+        if left_out := [name for name in gold.properties if name not in gold.required and name not in call.calls[0].arguments]:
+            more = source.choice(left_out)
+            made[f"{gold.name} needing {more}"] = gold.model_copy(update={"parameters": {**gold.parameters, "required": [*gold.required, more]}})
+            ways["clarify"] = [f"{gold.name} needing {more}", *beside[: size - 1]]
+        for label, offered in ways.items():
+            source.shuffle(offered)
+            found.append(TimingExample(id=f"{call.id}.{label}", messages=call.messages, tools=tuple(offered), label=label, tags=call.tags))
+    return found, made
+
+
+def of_foundation(count: int, seed: int) -> tuple[list[TimingExample], dict[str, Tool]]:
+    """Labelled conversations with the foundation services, which nothing is tested on, and their tools."""
+    from toolwright.data.agent_benchmark import Material, build_timing
+    from toolwright.world.engine import World
+    from toolwright.world.load import load_domains
+
+    domains = [domain for domain in load_domains() if domain.part == "foundation"]
+    world = World(domains, seed)
+    return build_timing(Material.gather(domains, world, "train", FOUNDATION_FILLS, seed), count), dict(world.tools)
