@@ -83,7 +83,8 @@ def measured(row: str, tools: list[Tool], asked: list[tuple[str, str]], out: Pat
             command.append(vectors(tools, [text for text, _ in asked], out))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        return {"row": row, "tools": len(tools), "error": done.stderr.strip().splitlines()[-1][:200]}
+        said = done.stderr.strip().splitlines() or [f"ended with {done.returncode}, saying nothing"]
+        return {"row": row, "tools": len(tools), "error": said[-1][:200]}
     found = json.loads(done.stdout.splitlines()[-1])
     times = sorted(found.pop("milliseconds"))
     rankings = found.pop("rankings")

@@ -6,7 +6,9 @@ Usage: python -m bench.selection_ours SELECTOR|DIR TOOLS.jsonl QUERIES.json ENCO
 from __future__ import annotations
 
 import json
+import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from toolwright.selection.opening import open_selector
 from toolwright.types import Tool, read_lines
 
 DEPTH = 10
+COMPARED = 50  # requests for which every tool is weighed
 
 
 def main() -> None:
@@ -40,18 +43,31 @@ def main() -> None:
     add_milliseconds = 1000 * (time.perf_counter() - start)
     answer = {"index_seconds": index_seconds, "milliseconds": milliseconds, "rankings": rankings, "index": found.index}
     answer |= {"add_to_visible_milliseconds": add_milliseconds if added else None, "peak_bytes": peak_bytes()}
-    if isinstance(selector, HybridSelector) and selector.evidence_.meanings.coded:
-        answer["overlap_at_10"] = float(np.mean([exact_overlap(selector, query) for query in queries[:50]]))
+    if isinstance(selector, HybridSelector):
+        answer["encoder_p50_ms"] = encoder_milliseconds(selector, queries)
+        if selector.evidence_.meanings.coded:
+            answer["overlap_at_10"] = float(np.mean([exact_overlap(selector, query) for query in queries[:COMPARED]]))
+    with tempfile.TemporaryDirectory() as folder:
+        selector.save(Path(folder))
+        answer["index_bytes"] = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     print(json.dumps(answer))
 
 
+def encoder_milliseconds(selector: HybridSelector, queries: list[str]) -> float:
+    """Median time of one bare call of the encoder with the request alone."""
+    found = []
+    for query in queries:
+        start = time.perf_counter()
+        selector.evidence_.encoder.encode([query])
+        found.append(1000 * (time.perf_counter() - start))
+    return statistics.median(found)
+
+
 def exact_overlap(selector: HybridSelector, query: str) -> float:
-    """Share of the ten tools nearest in meaning, every vector compared, that the cells propose too."""
-    index = selector.evidence_.meanings
-    vector = selector.evidence_.encoder.encode([query])
-    exact = np.argsort(-index.scores(vector)[:, 0], kind="stable")[:10]
-    rows = index.candidates(vector, 200)
-    return float(np.isin(exact, rows).mean())
+    """Share of the ten best tools, every tool of the catalogue weighed by all evidence, that are among the ten selected."""
+    whole = selector.evidence_.of(query, np.arange(len(selector.shelf_)))
+    exact = selector.shelf_.best(selector.fusion_.log_probabilities(whole), DEPTH, query, None, rows=whole.rows)
+    return len(set(exact.names) & set(selector.select(query, DEPTH).names)) / DEPTH
 
 
 if __name__ == "__main__":

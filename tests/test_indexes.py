@@ -36,9 +36,26 @@ def test_scores_of_some_rows_are_those_of_all(texts, groups):
     index = WordIndex()
     index.add(texts)
     rows = np.arange(0, len(texts), 2)
-    places = np.full(len(texts), -1)
-    places[rows] = np.arange(len(rows))
-    assert index.scores(groups, places, len(rows)) == pytest.approx(index.scores(groups)[rows])
+    assert index.scores(groups, rows) == pytest.approx(index.scores(groups)[rows])
+
+
+@given(texts=TEXTS, asked=st.lists(st.sampled_from("abcdefghz"), max_size=5), many=st.integers(1, 4))
+def test_the_nearest_texts_are_those_that_score_best(texts, asked, many):
+    index = WordIndex()
+    index.add(texts)
+    scores = index.scores([list(set(asked))])[:, 0]
+    best = sorted(scores[scores > 0].tolist(), reverse=True)[:many]
+    found = index.nearest(asked, many, most=1000)
+    assert sorted(scores[found].tolist(), reverse=True) == pytest.approx(best)
+
+
+def test_only_the_rarest_words_propose_texts_where_many_hold_the_others():
+    index = WordIndex()
+    index.add([["cancel", "booking"], ["cancel", "booking", "flight"], *[["cancel"]] * 8])
+    assert index.nearest(["cancel", "flight"], 10, most=5).tolist() == [1]
+    assert sorted(index.nearest(["cancel", "booking", "flight"], 10, most=5).tolist()) == [0, 1]
+    assert len(index.nearest(["cancel"], 10, most=5)) == 10
+    assert len(index.nearest(["unheard"], 10, most=5)) == 0
 
 
 def test_a_saved_word_index_is_the_same(tmp_path):
@@ -111,7 +128,7 @@ def test_values_point_to_their_tools():
     ]
     index = ValueIndex()
     index.add(tools)
-    found = index.scores(["a suite please, EV-25153"], None, 3)[:, 0]
+    found = index.scores(["a suite please, EV-25153"])[:, 0]
     assert found[0, 0] > 0 == found[1, 0]
     assert found[0, 1] == 1
     assert found[2, 3] > 0
@@ -130,11 +147,11 @@ def test_vectors_are_exact_up_to_the_bound_and_coded_beyond(tmp_path):
     index = VectorIndex(32, exact=2000, probed=20)
     index.add(stored[:1500])
     assert index.kind == "exact"
-    assert index.candidates(stored[:1], 10) is None
+    assert set(index.candidates(stored[:1], 10)) == set(np.argsort(-(stored[:1500] @ stored[0]))[:10])
     assert index.scores(stored[:2]) == pytest.approx(stored[:1500] @ stored[:2].T)
     index.add(stored[1500:2900])
     index.add(stored[2900:])
-    assert index.kind == "8-bit codes, 20 of 54 cells"
+    assert index.kind == "8-bit codes, 20 of 215 cells"
     assert index.scores(stored[:5]) == pytest.approx(stored @ stored[:5].T, abs=0.02)
     overlap = []
     for query in unit(40, seed=1):

@@ -13,6 +13,7 @@ from toolwright.evaluation.selectors import evaluate_selector, worse_than
 from toolwright.models.chat import ModelError
 from toolwright.models.scripted import ScriptedModel
 from toolwright.selection import SELECTORS, HybridSelector, KeywordSelector, LLMSelector, TwoStageSelector
+from toolwright.selection import evidence as evidence_module
 from toolwright.selection.opening import load_selector, open_selector
 from toolwright.selection.texts import words
 from toolwright.types import InputError, Message, Metric, ScoredTool, Selection, SelectionExample, Tool
@@ -100,6 +101,17 @@ def test_tools_come_and_go(able):
         able.remove(["pay_invoice"])
     with pytest.raises(InputError, match="in the catalogue already"):
         able.add([TOOLS[0]])
+
+
+def test_tools_come_and_go_where_not_all_are_weighed(monkeypatch):
+    monkeypatch.setattr(evidence_module, "WEIGHED", 0)
+    monkeypatch.setattr(evidence_module, "NEAR", 2)
+    selector = HybridSelector("static").fit(TOOLS)
+    selector.add([Tool(name="pay_invoice", description="Pays an invoice that a supplier sent.")])
+    assert selector.select("settle the invoice of our supplier", 1).names == ["pay_invoice"]
+    selector.remove(["pay_invoice"])
+    assert "pay_invoice" not in selector.select("settle the invoice of our supplier", 10).names
+    assert selector.evidence_.of("settle the invoice of our supplier").rows is not None
 
 
 def test_what_is_saved_is_what_is_loaded(selector, tmp_path):

@@ -25,7 +25,7 @@ def unit(rows, dimension=16, seed=0):
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-def test_memory_speaks_for_the_tools_of_the_nearest_request(tmp_path):
+def test_memory_speaks_for_the_tools_of_the_nearest_request():
     vectors = unit(4)
     texts = ["cancel EV-25153", "cancel the booking AB-1", "play music", "send a mail"]
     memory = Memory(vectors, texts, [[0], [0, 2], [1], [2]])
@@ -37,8 +37,6 @@ def test_memory_speaks_for_the_tools_of_the_nearest_request(tmp_path):
     assert alike.argmax() == 0
     assert known.tolist() == [1, 1, 1, 0]
     assert found[3].tolist() == [0, 0, 0, 0]
-    memory.save(tmp_path)
-    assert np.array_equal(Memory.load(tmp_path).evidence(texts[:2], vectors[:2], places, 4), memory.evidence(texts[:2], vectors[:2], places, 4))
     some = memory.evidence(texts[:1], vectors[:1], np.array([1, -1, 0, -1], dtype=np.int32), 2)
     assert np.array_equal(some[[1, 0], 0], memory.evidence(texts[:1], vectors[:1], places, 4)[[0, 2], 0])
 

@@ -46,7 +46,7 @@ class EmbeddingSelector:
         text = query_text(query)
         vectors = self.encoder_.encode([text])
         pool = self.shelf_.pool(candidates)
-        rows = self.index_.candidates(vectors, max(NEAR, 2 * top_k)) if pool is None else pool
+        rows = self.index_.candidates(vectors, max(NEAR, 2 * top_k)) if pool is None and self.index_.coded else pool
         scores = self.index_.scores(vectors, rows)[:, 0]
         best = self.shelf_.best(scores, top_k, text, pool, rows=rows)
         return Selection(best.tools, len(self.shelf_) if pool is None else len(pool), index=self.index_.kind)

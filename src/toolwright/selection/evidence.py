@@ -37,7 +37,9 @@ WORD_INDEXES = ("described", "parameters", "named")
 LONGEST_PARAMETERS = 600  # characters that the encoder reads of them
 MOST_LISTED = 20  # values of one enum
 MOST_DEPTH = 4
+WEIGHED = 5_000  # tools up to which all are weighed
 NEAR = 200  # tools that each kind of search proposes where not all are weighed
+POSTINGS = 100_000  # of a request's rarest words that are read for proposals
 
 
 def description_text(tool: Tool) -> str:
@@ -94,6 +96,7 @@ class Evidence:
         self.described, self.parameters, self.named = WordIndex(), WordIndex(), WordIndex(b=0.5)
         self.values = ValueIndex()
         self.meanings, self.parameter_meanings = VectorIndex(encoder.dimension), VectorIndex(encoder.dimension)
+        self.gone: set[int] = set()
 
     def add(self, tools: Sequence[Tool]) -> None:
         """Index further tools."""
@@ -109,36 +112,30 @@ class Evidence:
     def remove(self, rows: Sequence[int]) -> None:
         for index in (self.described, self.parameters, self.named, self.values):
             index.remove(rows)
+        self.gone |= set(rows)
 
     def of(self, text: str, rows: np.ndarray | None = None) -> Found:
-        """Evidence for a request: of these rows, else of every tool, or of the near ones where there are too many to weigh all."""
+        """Evidence for a request: of these rows, else of every tool that is left, or of the near ones where there are too many to weigh all."""
         asked = parts(text)
         texts = (text, *asked) if len(asked) > 1 else (text,)
         vectors = self.encoder.encode(texts)
         rows = self.near(texts, vectors) if rows is None else rows
-        total = len(self.meanings)
-        many = total if rows is None else len(rows)
-        places = None
-        if rows is not None:
-            places = np.full(total, -1, dtype=np.int32)
-            places[rows] = np.arange(many)
         groups = [stems(one) for one in texts]
-        lexical = [index.scores(groups, places, many) for index in (self.described, self.parameters, self.named)]
+        lexical = [index.scores(groups, rows) for index in (self.described, self.parameters, self.named)]
         read = np.array([_latin(one) for one in texts])
         meanings = [index.scores(vectors, rows) * read for index in (self.meanings, self.parameter_meanings)]
-        numbers = np.concatenate([np.stack([*lexical, *meanings], axis=2), self.values.scores(texts, places, many)], axis=2)
+        numbers = np.concatenate([np.stack([*lexical, *meanings], axis=2), self.values.scores(texts, rows)], axis=2)
         return Found(texts, rows, numbers.astype(np.float32), vectors)
 
     def near(self, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray | None:
-        """The tools worth weighing, by rows: what words, meaning and rare values propose; None while there are few enough to weigh all."""
-        found = self.meanings.candidates(vectors, NEAR)
-        if found is None:
-            return None
-        scores = self.described.scores([stems(texts[0])])[:, 0]
-        held = np.flatnonzero(scores)
-        if len(held) > NEAR:
-            held = held[np.argpartition(-scores[held], NEAR)[:NEAR]]
-        return np.unique(np.concatenate([found, held, self.values.rare(texts[0], 2 * NEAR)]))
+        """The tools worth weighing, by rows: what words, meaning and rare values propose; None while all are there and few enough to weigh them all."""
+        total = len(self.meanings)
+        if total <= WEIGHED:
+            return np.array([row for row in range(total) if row not in self.gone], dtype=np.int64) if self.gone else None
+        proposed = [self.meanings.candidates(vectors, NEAR), self.values.rare(texts[0], 2 * NEAR)]
+        proposed += [self.described.nearest(stems(text), NEAR, POSTINGS) for text in texts]
+        rows = np.unique(np.concatenate(proposed))
+        return rows[~np.isin(rows, list(self.gone))] if self.gone else rows
 
     def save(self, folder: Path) -> None:
         for name in WORD_INDEXES:
@@ -146,6 +143,7 @@ class Evidence:
         self.values.save(folder / "values")
         self.meanings.save(folder / "meanings")
         self.parameter_meanings.save(folder / "parameter_meanings")
+        np.save(folder / "gone.npy", np.array(sorted(self.gone), dtype=np.int64))
 
     @classmethod
     def load(cls, folder: Path, encoder: Encoder) -> Evidence:
@@ -154,6 +152,7 @@ class Evidence:
             setattr(evidence, name, WordIndex.load(folder / name))
         evidence.values = ValueIndex.load(folder / "values")
         evidence.meanings, evidence.parameter_meanings = VectorIndex.load(folder / "meanings"), VectorIndex.load(folder / "parameter_meanings")
+        evidence.gone = set(np.load(folder / "gone.npy").tolist())
         return evidence
 
 

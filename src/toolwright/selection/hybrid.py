@@ -53,8 +53,7 @@ class HybridSelector:
         check_top_k(top_k)
         text = query_text(query)
         pool = self.shelf_.pool(candidates)
-        rows = self.shelf_.living if self.shelf_.gone and pool is None else pool
-        found = self.evidence_.of(text, rows)
+        found = self.evidence_.of(text, pool)
         scores = self.fusion_.log_probabilities(found)
         fits = self.fusion_.fits(found, scores)
         depth = len(scores) if self.dependencies_ else top_k

@@ -6,7 +6,6 @@ Values are taken out of a request's words before they are compared, since `EV-25
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -71,15 +70,3 @@ class Memory:
             for column, values in enumerate((best, shares, alike, np.ones(len(best)))):
                 found[at[inside], text, column] = values[inside]
         return found
-
-    def save(self, folder: Path) -> None:
-        self.words.save(folder / "words")
-        np.save(folder / "vectors.npy", self.vectors)
-        np.save(folder / "pairs.npy", self.pairs)
-
-    @classmethod
-    def load(cls, folder: Path) -> Memory:
-        memory = cls.__new__(cls)
-        memory.words, memory.vectors = WordIndex.load(folder / "words"), np.load(folder / "vectors.npy", mmap_mode="r")
-        memory._order(np.load(folder / "pairs.npy"))
-        return memory

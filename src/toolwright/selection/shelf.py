@@ -52,11 +52,6 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def living(self) -> np.ndarray:
-        """Rows of the tools that are left, ascending."""
-        return np.array([row for row in range(len(self.names)) if row not in self.gone], dtype=np.int64)
-
     def add(self, tools: Sequence[Tool]) -> None:
         """Further tools. Raises `InputError` for a name that is there already."""
         given: set[str] = set()

@@ -185,8 +185,7 @@ class TrainedSelector:
         knowledge = self.learned_.knowledge
         text = query_text(query)
         pool = self.shelf_.pool(candidates)
-        rows = self.shelf_.living if self.shelf_.gone and pool is None else pool
-        found = self.learned_.of(text, rows)
+        found = self.learned_.of(text, pool)
         scores = knowledge.fusion.log_probabilities(found)
         standing = knowledge.fusion.stands(found, scores)
         fits = None if knowledge.doubt is None else float(knowledge.doubt.fits(standing[None], found.vectors[:1])[0])

@@ -197,31 +197,30 @@ class ValueIndex:
             self.listed, self.listed_of = [(key, _matcher(key[1:]).is_valid) for key in keys], len(self.looks_for.vocabulary)
         return self.listed
 
-    def scores(self, texts: Sequence[str], places: np.ndarray | None, many: int) -> np.ndarray:
-        """Evidence of each text (the first is the whole request, the others its parts) for each tool, shape (many, texts, 6), float64.
+    def scores(self, texts: Sequence[str], chosen: np.ndarray | None = None) -> np.ndarray:
+        """Evidence of each text (the first is the whole request, the others its parts) for the rows chosen, else all, shape (rows, texts, 6), float64.
 
         The six: rarity of the values that fit; the share of all such rarity; rarity of the kinds; rarity of the enum values; and, the same for every
         part, how many required patterns and required kinds the whole request leaves without a value.
         """
+        many = len(self.looks_for.lengths) if chosen is None else len(chosen)
         named = [named_in(text) for text in texts]
         fitting = {value: self.fitting(value) for value in dict.fromkeys(value for one in named for value in one.values)}
+        rarest = {value: self._rarest(keys, chosen, many) for value, keys in fitting.items() if keys}
         found = np.zeros((many, len(texts), 6))
         for at, one in enumerate(named):
             total = 0.0
             for value in one.values:
-                if fitting[value]:
-                    best = self._rarest(fitting[value], places, many)
-                    found[:, at, 0] += best
-                    total += float(best.max(initial=0.0))
+                if value in rarest:
+                    found[:, at, 0] += rarest[value]
+                    total += float(rarest[value].max(initial=0.0))
             found[:, at, 1] = found[:, at, 0] / total if total else 0.0
-            kinds, enums = [KIND + kind for kind in sorted(one.kinds)], [ENUM + phrase for phrase in sorted(one.phrases)]
-            found[:, at, 2:4] = self.looks_for.scores([kinds, enums], places, many)
-        rows = np.flatnonzero(places >= 0) if places is not None else np.arange(many)
+        groups = [keys for one in named for keys in ([KIND + kind for kind in sorted(one.kinds)], [ENUM + phrase for phrase in sorted(one.phrases)])]
+        found[:, :, 2:4] = self.looks_for.scores(groups, chosen).reshape(many, len(texts), 2)
         met = sorted({key for value in named[0].values for key in fitting[value]})
         for column, index, keys in ((4, self.needs_values, met), (5, self.needs_kinds, [KIND + kind for kind in named[0].kinds])):
-            hit, _, _ = index.parts(index.known(keys), places)
-            short = -np.bincount(hit, minlength=many).astype(float)
-            short[places[rows] if places is not None else rows] += index.lengths[rows]
+            hit, _, _ = index.parts(index.known(keys), chosen)
+            short = (index.lengths if chosen is None else index.lengths[chosen]) - np.bincount(hit, minlength=many).astype(float)
             found[:, :, column] = short[:, None]
         return found
 
@@ -232,10 +231,10 @@ class ValueIndex:
         rows, _, _ = index.parts(known[index.holders[known] <= many])
         return np.unique(rows).astype(np.int64)
 
-    def _rarest(self, keys: Sequence[str], places: np.ndarray | None, many: int) -> np.ndarray:
+    def _rarest(self, keys: Sequence[str], chosen: np.ndarray | None, many: int) -> np.ndarray:
         """For each tool the rarity of the rarest of these patterns that it has."""
         best = np.zeros(many)
-        rows, _, rarity = self.looks_for.parts(self.looks_for.known(keys), places)
+        rows, _, rarity = self.looks_for.parts(self.looks_for.known(keys), chosen)
         np.maximum.at(best, rows, rarity)
         return best
 
